@@ -1,0 +1,1 @@
+"""Azure Resource Manager: the resources themselves, and the generic rules every provider shares."""
