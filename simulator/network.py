@@ -69,11 +69,12 @@ class HostFault:
 
 
 class Network:
-    """Hosts by name (lower-case) and the faults on the way to them."""
+    """Hosts by name (lower-case), hosts by suffix (".metrics.monitor.azure.com"), and the faults on the way to them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.hosts: dict[str, HostHandler] = {}
+        self.suffix_hosts: dict[str, HostHandler] = {}
         self.faults: dict[str, HostFault] = {}
 
     def send(self, request: HttpRequest) -> Generator[float, None, HttpResponse]:
@@ -92,7 +93,7 @@ class Network:
             if fault.status is not None:
                 return HttpResponse(fault.status, {"content-type": "application/json"}, fault.body)
             factor = fault.latency_factor
-        handler = self.hosts.get(request.host)
+        handler = self.hosts.get(request.host) or self._suffix_handler(request.host)
         if handler is None:
             raise ConnectionFailure("dns", f"{request.host}: name not resolved")
         if factor == 1.0:
@@ -104,6 +105,9 @@ class Network:
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
             yield delay * factor
+
+    def _suffix_handler(self, host: str) -> HostHandler | None:
+        return next((handler for suffix, handler in self.suffix_hosts.items() if host.endswith(suffix)), None)
 
     def _feels(self, fault: HostFault, request: HttpRequest) -> bool:
         if fault.outside_only and request.source == "gateway":

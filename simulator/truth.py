@@ -44,12 +44,8 @@ class GroundTruth:
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
-        self.models: dict[int, dict[tuple[str, str], ModelMinute]] = defaultdict(
-            lambda: defaultdict(ModelMinute)
-        )
-        self.gateway: dict[int, dict[tuple[str, str], GatewayMinute]] = defaultdict(
-            lambda: defaultdict(GatewayMinute)
-        )
+        self.models: dict[int, dict[tuple[str, str], ModelMinute]] = defaultdict(lambda: defaultdict(ModelMinute))
+        self.gateway: dict[int, dict[tuple[str, str], GatewayMinute]] = defaultdict(lambda: defaultdict(GatewayMinute))
         self.attempts: dict[int, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
         telemetry.on_model_call.append(self._count_model_call)
         telemetry.on_utilization.append(self._note_utilization)

@@ -46,6 +46,7 @@ class World:
         self.network = Network(self)
         self.telemetry = Telemetry()
         self.truth = GroundTruth(self.telemetry)
+        self.rooms: dict[str, Any] = {}
         self.log: list[tuple[float, str]] = []
 
     # -- time ------------------------------------------------------------------------------------------------

@@ -81,9 +81,7 @@ class ResourceStore:
             etag=self.fresh_etag(),
             created_at=before.created_at if before is not None else now,
             changed_at=now,
-            hidden=dict(hidden)
-            if hidden is not None
-            else (dict(before.hidden) if before is not None else {}),
+            hidden=dict(hidden) if hidden is not None else (dict(before.hidden) if before is not None else {}),
         )
         self._resources[key] = resource
         for listener in self._listeners:
