@@ -1,0 +1,163 @@
+"""One moment of a gateway, whole and immutable: what screens show and what commands plan on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from console.domain.gateway import Account, Backend, BackendKind, Gateway, Pool, PoolMember, Route
+from console.domain.health import Health
+from console.domain.load import BackendLoad, ErrorCount, Figure, Series
+
+
+class Level(StrEnum):
+    """How the gateway's callers fare."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The first line of the first screen: what is wrong, for whom, since when."""
+
+    level: Level
+    text: str
+    since_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something the console itself could not do: what, where, and what to do next. The rest of the screen goes on."""
+
+    what: str
+    where: str
+    remedy: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What Resource Manager said is left for this principal. None until it said so."""
+
+    arm_reads_remaining: int | None = None
+    arm_writes_remaining: int | None = None
+    observed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """How a feed fares: `late` means its data is older than it should be by now."""
+
+    name: str
+    interval_seconds: float
+    last_success_at: datetime | None = None
+    last_error: str | None = None
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """A drain somebody recorded on the gateway (named value `drain-<backend>`)."""
+
+    backend_name: str
+    owner: str
+    reason: str
+    started_at: datetime
+    expires_at: datetime | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A backend's place in one pool, as rows show it."""
+
+    pool_name: str
+    priority: int | None
+    weight: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendStatus:
+    """One backend with everything known about it now.
+
+    `kind_source`: "profile", "model deployments" or "" when unknown. `account` None: its URL leads to no
+    Azure OpenAI account that was found.
+    """
+
+    backend: Backend
+    kind: BackendKind
+    kind_source: str
+    region: str | None
+    memberships: tuple[Membership, ...]
+    routes: tuple[Route, ...]
+    health: Health
+    load: BackendLoad
+    account: Account | None = None
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self.backend.name
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """A pool with the sums of its members.
+
+    `state` is a word: healthy, spilling, throttled, failing, exhausted, idle, unknown.
+    """
+
+    pool: Pool
+    members: tuple[PoolMember, ...]
+    state: str
+    requests_per_minute: float | None
+    model_throttled_ratio: float | None
+    caller_throttled_ratio: float | None
+    spilled_ratio: float | None
+    latency_p95_ms: float | None = None
+    requests: Series | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallersStatus:
+    """All callers together, whatever backend served them."""
+
+    requests_per_minute: Figure
+    throttled_ratio: Figure
+    error_ratio: Figure
+    errors_without_backend: tuple[ErrorCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySnapshot:
+    """Everything known at `observed_at`.
+
+    `gateway` is None until the first answer; `simulated` is None until a server said so.
+    """
+
+    observed_at: datetime
+    profile_name: str
+    service_name: str
+    subscription_id: str
+    cloud_name: str
+    verdict: Verdict
+    gateway: Gateway | None = None
+    simulated: bool | None = None
+    is_read_only: bool = False
+    is_production: bool = False
+    backends: tuple[BackendStatus, ...] = ()
+    pools: tuple[PoolStatus, ...] = ()
+    callers: CallersStatus | None = None
+    drains: tuple[Drain, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    problems: tuple[Problem, ...] = ()
+    feeds: tuple[FeedStatus, ...] = ()
+    is_paused: bool = False
+
+    def backend(self, name: str) -> BackendStatus | None:
+        """The status of a backend by name, None when it does not exist."""
+        return next((b for b in self.backends if b.backend.name == name), None)
