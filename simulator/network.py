@@ -29,7 +29,7 @@ class HttpRequest:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """One answer. `chunks`, when set, is the body over time: (seconds after the headers, bytes); `body` is their sum."""
+    """One answer. `chunks`, when set, is the body over time: (seconds after the headers, bytes), `body` their sum."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -54,8 +54,8 @@ HostHandler = Callable[[HttpRequest], Generator[float, None, HttpResponse]]
 class HostFault:
     """What is wrong with a host, until taken away.
 
-    Shapes: `status` answers every request itself; `failure` gives no answer; `delay_seconds` comes on top of either or of the
-    real answer; `latency_factor` stretches the host's own time; `ratio` 0 to 1 is the share of requests that feel it;
+    Shapes: `status` answers every request itself; `failure` gives no answer; `delay_seconds` comes on top of
+    either or of the real answer; `latency_factor` stretches the host's own time; `ratio` 0 to 1 is the share of requests that feel it;
     `outside_only` makes it a private endpoint: only requests not sent by the gateway feel it.
     """
 

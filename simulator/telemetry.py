@@ -181,7 +181,7 @@ class ActivityEvent:
 
 
 class Telemetry:
-    """Subscribers by kind of fact. Append a callable to a list to be told; order of subscription is order of telling."""
+    """Subscribers by kind of fact. Append a callable to a list to be told, in order of subscription."""
 
     def __init__(self) -> None:
         self.on_model_call: list[Callable[[ModelCall], None]] = []

@@ -52,7 +52,10 @@ class PoolMember:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A backend of type Pool. Lower priority number is tried first; the next group only when all before it are tripped."""
+    """A backend of type Pool.
+
+    The lowest priority number is tried first; the next group only when all members before it are tripped.
+    """
 
     name: str
     resource_id: str
@@ -116,7 +119,7 @@ class Account:
 
     @property
     def kind(self) -> BackendKind:
-        """PTU when any deployment is provisioned (its spillover partner may sit beside it), unknown when it has none."""
+        """PTU when any deployment is provisioned: its spillover partner may sit beside it. Unknown without any."""
         if not self.deployments:
             return BackendKind.UNKNOWN
         return BackendKind.PTU if any(d.is_provisioned for d in self.deployments) else BackendKind.PAYG
@@ -126,8 +129,9 @@ class Account:
 class Route:
     """One way requests come to a backend or pool.
 
-    `document` names where it is written (`chat-pool`, `fragment old-route`, `api azure-openai`); `line` is 1-based, None for pools.
-    `used_by` lists the APIs (or `product X`, `global`) whose policies include it. `target` is the backend or pool named there.
+    `document` names where it is written (`chat-pool`, `fragment old-route`, `api azure-openai`); `line` is 1-based,
+    None for pools. `used_by` lists the APIs (or `product X`, `global`) whose policies include it. `target` is the
+    backend or pool named there.
     `is_expression` means the target is computed at run time and `target` is what can be read from the text.
     """
 

@@ -1,6 +1,7 @@
 """Health as a state with reasons, and how sure we are.
 
-The state says what to expect of a backend now. Breaker state is nowhere readable in Azure, so Tripped is always inferred.
+The state says what to expect of a backend now. Breaker state is nowhere readable in Azure, so Tripped is always
+inferred.
 A probe that fails from here never outranks logs that show answers: the network between console and backend is not
 the one between gateway and backend.
 """

@@ -34,8 +34,8 @@ class Window:
 class Figure:
     """One number with its source and its age.
 
-    `value` None: no data. `source`: where it was read ("metrics", "gateway logs", "probe"). `observed_at`: the end of the data
-    it rests on, not when it was fetched; None when there never was any. `window`: the minutes it covers.
+    `value` None: no data. `source`: where it was read ("metrics", "gateway logs", "probe"). `observed_at`: the end of
+    the data it rests on, not when it was fetched; None when there never was any. `window`: the minutes it covers.
     """
 
     value: float | None
@@ -109,8 +109,8 @@ def add_series(series: Sequence[Series]) -> Series | None:
 class ModelLoad:
     """What one model deployment did, from Azure OpenAI's metrics (all Series of counts per minute).
 
-    `throttled` are its own 429s; `failed` 5xx; `denied` 401 and 403; `missing` 404. `utilization` is a ratio (1.0 = 100 %),
-    None for pay-as-you-go. `spilled_in` counts requests it served for another deployment (native spillover).
+    `throttled` are its own 429s; `failed` 5xx; `denied` 401 and 403; `missing` 404. `utilization` is a ratio
+    (1.0 = 100 %), None for pay-as-you-go. `spilled_in` counts requests it served for another deployment (native spillover).
     """
 
     account_id: str

@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class Resource:
-    """One resource. `body` is the full ARM envelope: id, type, name, properties, and location, sku, identity where given.
+    """One resource. `body` is the full ARM envelope: id, type, name, properties; location, sku, identity where given.
 
     `hidden` is what Azure keeps but never returns from a GET: keys, secret values, the text before re-serialisation.
     """
