@@ -55,8 +55,8 @@ class HostFault:
     """What is wrong with a host, until taken away.
 
     Shapes: `status` answers every request itself; `failure` gives no answer; `delay_seconds` comes on top of
-    either or of the real answer; `latency_factor` stretches the host's own time; `ratio` 0 to 1 is the share of requests that feel it;
-    `outside_only` makes it a private endpoint: only requests not sent by the gateway feel it.
+    either or of the real answer; `latency_factor` stretches the host's own time; `ratio` 0 to 1 is the share of
+    requests that feel it; `outside_only` makes it a private endpoint: only requests not sent by the gateway feel it.
     """
 
     status: int | None = None

@@ -110,7 +110,8 @@ class ModelLoad:
     """What one model deployment did, from Azure OpenAI's metrics (all Series of counts per minute).
 
     `throttled` are its own 429s; `failed` 5xx; `denied` 401 and 403; `missing` 404. `utilization` is a ratio
-    (1.0 = 100 %), None for pay-as-you-go. `spilled_in` counts requests it served for another deployment (native spillover).
+    (1.0 = 100 %), None for pay-as-you-go. `spilled_in` counts requests it served for another deployment (native
+    spillover).
     """
 
     account_id: str

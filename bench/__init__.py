@@ -1,0 +1,1 @@
+"""Benchmarks: medians and ratios, run by hand and by `make bench`. Never part of the tests."""

@@ -1,0 +1,1 @@
+"""The tests, one folder per layer: each says what an operator relies on."""

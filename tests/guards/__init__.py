@@ -1,0 +1,1 @@
+"""Architecture and promises as failing tests."""
