@@ -112,6 +112,13 @@ class ResourceStore:
             if resource.type.lower() == wanted and key.startswith(prefix):
                 yield resource
 
+    def below(self, parent_id: str) -> Iterator[Resource]:
+        """Everything below an id, at any depth, in creation order."""
+        prefix = parent_id.lower().rstrip("/") + "/"
+        for key, resource in list(self._resources.items()):
+            if key.startswith(prefix):
+                yield resource
+
     def fresh_etag(self) -> str:
         """An opaque quoted entity tag, never repeated in practice."""
         return f'"AAAAAAAA{self._random.getrandbits(32):08X}="'
