@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -457,9 +458,8 @@ def _has_interpolation(node: Node) -> bool:
 
 
 def _unescape(text: str) -> str:
-    for escaped, plain in (("\\'", "'"), ("\\n", "\n"), ("\\t", "\t"), ("\\$", "$"), ("\\\\", "\\")):
-        text = text.replace(escaped, plain)
-    return text
+    plain = {"n": "\n", "t": "\t", "r": "\r"}
+    return re.sub(r"\\(.)", lambda match: plain.get(match[1], match[1]), text)
 
 
 def _plain(node: Node) -> str:

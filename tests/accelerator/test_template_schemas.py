@@ -1,0 +1,141 @@
+"""Every resource of infra/main.json is one that Azure's published schemas accept.
+
+Types without a schema in ../shared/specs/arm-schemas are skipped by name.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT4
+
+from tests.accelerator.accelerator_files import SPECS, compiled_template
+
+SCHEMAS = SPECS / "arm-schemas" / "schemas"
+BASE = "https://schema.management.azure.com/schemas/"
+
+
+def resources(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for resource in template["resources"]:
+        yield resource
+        if resource["type"] == "Microsoft.Resources/deployments":
+            yield from resources(resource["properties"]["template"])
+
+
+KINDS = sorted({(r["type"], r["apiVersion"]) for r in resources(compiled_template())})
+
+
+@functools.cache
+def registry() -> Registry[Any]:
+    def retrieve(uri: str) -> Resource[Any]:
+        path = SCHEMAS / uri.removeprefix(BASE).rstrip("#")
+        return Resource(contents=json.loads(path.read_text(encoding="utf-8")), specification=DRAFT4)
+
+    return Registry(retrieve=retrieve)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(("kind", "version"), KINDS)
+def test_resource_fits_its_schema(kind: str, version: str) -> None:
+    if not SCHEMAS.is_dir():
+        pytest.skip(f"the official schemas are not at {SCHEMAS}")
+    provider, _, rest = kind.partition("/")
+    path = SCHEMAS / version / f"{provider}.json"
+    if not path.is_file():
+        pytest.skip(f"no official schema of {kind}@{version} here")
+    definition = "#/resourceDefinitions/" + rest.replace("/", "_")
+    schema = {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "$ref": f"{BASE}{version}/{provider}.json{definition}",
+    }
+    validator = jsonschema.Draft4Validator(schema, registry=registry())
+    checked = 0
+    for resource in resources(compiled_template()):
+        if (resource["type"], resource["apiVersion"]) == (kind, version):
+            errors = [f"{list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(resource)]
+            assert not errors, f"{resource['name']}: {errors}"
+            checked += 1
+    assert checked
+
+
+@pytest.mark.parametrize(("kind", "version"), KINDS)
+def test_resource_has_no_property_its_schema_does_not_know(kind: str, version: str) -> None:
+    """The published schemas are open: a misspelt property passes them. Here it does not."""
+    provider, _, rest = kind.partition("/")
+    path = SCHEMAS / version / f"{provider}.json"
+    if not path.is_file():
+        pytest.skip(f"no official schema of {kind}@{version} here")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    definition = document["resourceDefinitions"][rest.replace("/", "_")]
+    for resource in resources(compiled_template()):
+        if (resource["type"], resource["apiVersion"]) == (kind, version):
+            known = definition["properties"].get("properties", {})
+            _assert_known(resource.get("properties", {}), known, document, kind)
+
+
+def _assert_known(value: Any, schema: dict[str, Any], document: dict[str, Any], where: str) -> None:
+    choices = _choices(schema, document)
+    if isinstance(value, list):
+        items = [choice["items"] for choice in choices if "items" in choice]
+        for item in value:
+            if items:
+                _assert_known(item, items[0], document, where)
+    if isinstance(value, dict):
+        known: dict[str, Any] = {}
+        for choice in choices:
+            known |= choice.get("properties", {})
+        if any("additionalProperties" in choice for choice in choices) or not known:
+            return
+        for key, member in value.items():
+            assert key in known, f"{where}.{key} is not in the schema"
+            _assert_known(member, known[key], document, f"{where}.{key}")
+
+
+def _choices(schema: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
+    reference = schema.get("$ref", "")
+    if reference.startswith("#/definitions/"):
+        return _choices(document["definitions"][reference.removeprefix("#/definitions/")], document)
+    if reference:
+        return []
+    found = [schema]
+    for word in ("oneOf", "anyOf", "allOf"):
+        for choice in schema.get(word, []):
+            found += _choices(choice, document)
+    return found
+
+
+def test_the_preview_diagnostic_differs_from_the_published_one_by_the_llm_logs_alone() -> None:
+    path = SCHEMAS / "2024-05-01" / "Microsoft.ApiManagement.json"
+    if not path.is_file():
+        pytest.skip(f"the official schemas are not at {SCHEMAS}")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    schema = document["resourceDefinitions"]["service_apis_diagnostics"]["properties"]["properties"]
+    previews = [r for r in resources(compiled_template()) if r["apiVersion"] == "2024-06-01-preview"]
+    assert previews
+    for resource in previews:
+        properties = dict(resource["properties"])
+        assert properties.pop("largeLanguageModel") == {"logs": "enabled"}
+        _assert_known(properties, schema, document, resource["type"])
+
+
+def test_a_template_expression_is_never_left_open() -> None:
+    def strings(value: Any) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            for key, member in value.items():
+                if key != "variables":  # policy texts
+                    yield from strings(member)
+        elif isinstance(value, list):
+            for member in value:
+                yield from strings(member)
+
+    for text in strings(compiled_template()):
+        if text.startswith("[") and not text.startswith("[["):
+            assert text.endswith("]")
+            assert text.count("(") == text.count(")"), text
