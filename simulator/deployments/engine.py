@@ -80,8 +80,9 @@ def plan_deployment(
     *,
     deployment_id: str,
     tags: dict[str, str] | None = None,
+    is_predicting: bool = False,
 ) -> Plan:
-    """Evaluate all that can be known beforehand.
+    """Evaluate all that can be known beforehand. `is_predicting`: for a what-if, where references stay unresolved.
 
     Raises:
         TemplateError: the template or its parameters are wrong.
@@ -90,7 +91,8 @@ def plan_deployment(
     if not isinstance(template, dict):
         raise TemplateError("The request content was invalid: 'template' is missing.", code="InvalidRequestContent")
     now_text = room.world.now_at.strftime("%Y%m%dT%H%M%SZ")
-    scope = Scope(placement, {}, dict(template.get("variables", {})), now_text=now_text)
+    variables = dict(template.get("variables", {}))
+    scope = Scope(placement, {}, variables, now_text=now_text, is_predicting=is_predicting)
     bind_parameters(template, properties.get("parameters") or {}, scope)
     tasks = expand(template, scope)
     record = DeploymentRecord(
@@ -366,7 +368,14 @@ def nested_plan(room: DeploymentRoom, plan: Plan, task: ResourceTask, outer: Sco
     place = _nested_placement(room, plan, task, outer)
     if task.has_inner_scope:
         properties["template"] = template
-        return plan_deployment(room, place, properties, plan.principal, deployment_id=task.resource_id)
+        return plan_deployment(
+            room,
+            place,
+            properties,
+            plan.principal,
+            deployment_id=task.resource_id,
+            is_predicting=outer.is_predicting,
+        )
     # Outer scope: the nested template's expressions see the parent's parameters and variables.
     inner_template: dict[str, Any] = template if isinstance(template, dict) else {"resources": []}
     scope = Scope(place, outer.parameters, outer.variables, now_text=outer.now_text, loops=outer.loops)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.deployments.language import TemplateError, is_expression
-from simulator.deployments.scope import Scope
+from simulator.deployments.language import TemplateError
+from simulator.deployments.scope import Scope, Unresolved
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -78,7 +78,7 @@ def bind_parameters(template: dict[str, Any], given: dict[str, Any], scope: Scop
 
 
 def _check(name: str, value: Any, definition: dict[str, Any]) -> None:
-    if isinstance(value, str) and is_expression(value):
+    if isinstance(value, Unresolved):
         return  # what-if only: the value waits for a resource's state
     kind = str(definition.get("type", "")).lower()
     expected = _TYPES.get(kind)

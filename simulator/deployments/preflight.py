@@ -16,15 +16,14 @@ _NAME = re.compile(r"[-\w._()]{1,64}")
 _SERVICE_TYPE = "microsoft.apimanagement/service"
 _SERVICE_NAME = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?")
 
-REGIONS = frozenset(
-    (
-        "australiaeast brazilsouth canadacentral canadaeast centralindia centralus eastasia eastus eastus2 "
-        "francecentral germanywestcentral italynorth japaneast koreacentral northcentralus northeurope "
-        "norwayeast polandcentral southafricanorth southcentralus southeastasia southindia spaincentral "
-        "swedencentral switzerlandnorth switzerlandwest uaenorth uksouth ukwest westeurope westus westus2 "
-        "westus3 "
-    ).split()
-)
+_REGION_NAMES = """
+    australiaeast brazilsouth canadacentral canadaeast centralindia centralus eastasia eastus eastus2
+    francecentral germanywestcentral italynorth japaneast koreacentral northcentralus northeurope norwayeast
+    polandcentral southafricanorth southcentralus southeastasia southindia spaincentral swedencentral
+    switzerlandnorth switzerlandwest uaenorth uksouth ukwest westeurope westus westus2 westus3
+"""
+
+REGIONS = frozenset(_REGION_NAMES.split())
 """Regions a deployment may be placed in (those that offer Azure OpenAI, and some of their neighbours)."""
 
 
@@ -70,8 +69,7 @@ def check_request(room: DeploymentRoom, deployment_id: str, name: str, scope_id:
             409,
             "DeploymentQuotaExceeded",
             f"Creating the deployment '{name}' would exceed the quota of '{room.history_limit}'. The current "
-            f"deployment count is '{len(room.in_scope(scope_id))}'. Please delete some deployments before creating a new "
-            "one.",
+            f"count is '{len(room.in_scope(scope_id))}'. Please delete some deployments before creating a new one.",
         )
 
 

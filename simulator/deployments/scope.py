@@ -29,6 +29,10 @@ class UnresolvedReference(Exception):
     """The value needs the runtime state of a resource, which a what-if does not have."""
 
 
+class Unresolved(str):
+    """A value that waits for a resource's state: the text of its expression. Whatever is computed from it waits too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where a deployment runs: its own scope and the ids that functions such as `subscription()` tell."""
@@ -83,6 +87,7 @@ class Scope:
     loops: dict[str, int] = field(default_factory=dict)
     lambdas: dict[str, Any] = field(default_factory=dict)
     now_text: str = ""
+    is_predicting: bool = False
     _values: dict[str, Any] = field(default_factory=dict)
 
     def with_loop(self, name: str, index: int) -> Scope:
@@ -137,6 +142,8 @@ class Scope:
 
     def _access(self, node: Access) -> Any:
         subject, index = self._node(node.subject), self._node(node.index)
+        if isinstance(subject, Unresolved):
+            raise UnresolvedReference(subject)
         if isinstance(subject, dict):
             for key, value in subject.items():
                 if key.lower() == str(index).lower():
@@ -159,7 +166,7 @@ class Scope:
             return self._node(then if self._node(condition) else otherwise)
         if call.name.startswith("list") and call.name not in FUNCTIONS:
             return self._list_action(call)
-        return call_function(call.name, [self._node(argument) for argument in call.arguments])
+        return call_function(call.name, _arguments(self, call))
 
     def _list_action(self, call: Call) -> Any:
         target, version, *_ = [self._node(a) for a in call.arguments] + [None]
@@ -192,7 +199,7 @@ class Scope:
         """
         for key, value in self.parameters.items():
             if key.lower() == name.lower():
-                return copy.deepcopy(value)
+                return value if isinstance(value, Unresolved) else copy.deepcopy(value)
         raise TemplateError(f"The template parameter '{name}' is not found.")
 
     def variable(self, name: str) -> Any:
@@ -229,7 +236,11 @@ _MISSING = object()
 
 
 def _arguments(scope: Scope, call: Call) -> list[Any]:
-    return [scope._node(argument) for argument in call.arguments]
+    values = [scope._node(argument) for argument in call.arguments]
+    for value in values:
+        if isinstance(value, Unresolved):
+            raise UnresolvedReference(value)
+    return values
 
 
 def _copy_index(scope: Scope, call: Call) -> int:

@@ -133,6 +133,8 @@ def _early(scope: Scope, value: Any, what: str) -> Any:
     try:
         return scope.with_runtime(None).evaluate(value)
     except UnresolvedReference as error:
+        if scope.is_predicting:
+            raise
         raise TemplateError(f"The template function '{error}' is not expected at this location ('{what}').") from error
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.deployments.engine import DeploymentRoom, Plan, nested_plan
 from simulator.deployments.language import is_expression
-from simulator.deployments.scope import Scope, UnresolvedReference
+from simulator.deployments.scope import Scope, Unresolved, UnresolvedReference
 from simulator.deployments.template import ResourceTask
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _collect(
                     {
                         "resourceId": task.resource_id,
                         "changeType": "Unsupported",
-                        "unsupportedReason": f"The nested deployment depends on {reference}.",
+                        "unsupportedReason": f"Its names depend on the outcome of another deployment: {reference}.",
                     }
                 )
                 continue
@@ -101,6 +101,7 @@ class _TolerantScope(Scope):
             scope.loops,
             scope.lambdas,
             scope.now_text,
+            is_predicting=True,
         )
 
     def evaluate(self, value: Any) -> Any:
@@ -108,7 +109,7 @@ class _TolerantScope(Scope):
             try:
                 return super().evaluate(value)
             except UnresolvedReference:
-                return value
+                return Unresolved(value)
         return super().evaluate(value)
 
 
