@@ -97,7 +97,11 @@ FRAGMENTS: dict[str, tuple[str, str]] = {
 }
 
 OPERATIONS: tuple[tuple[str, str, str], ...] = (
-    ("ChatCompletions_Create", "Creates a completion for the chat message", "/deployments/{deployment-id}/chat/completions"),
+    (
+        "ChatCompletions_Create",
+        "Creates a completion for the chat message",
+        "/deployments/{deployment-id}/chat/completions",
+    ),
     ("Completions_Create", "Creates a completion for the provided prompt", "/deployments/{deployment-id}/completions"),
     ("Embeddings_Create", "Get a vector representation of a given input", "/deployments/{deployment-id}/embeddings"),
     ("Responses_Create", "Creates a model response", "/responses"),
@@ -225,7 +229,12 @@ def _write_service(world: World) -> None:
                 "disableGateway": False,
                 "createdAtUtc": "2025-03-04T08:12:31.0000000Z",
                 "hostnameConfigurations": [
-                    {"type": "Proxy", "hostName": GATEWAY_HOST, "defaultSslBinding": True, "certificateSource": "BuiltIn"}
+                    {
+                        "type": "Proxy",
+                        "hostName": GATEWAY_HOST,
+                        "defaultSslBinding": True,
+                        "certificateSource": "BuiltIn",
+                    }
                 ],
                 "customProperties": {},
             },
