@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -16,19 +15,35 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from tests.accelerator.accelerator_files import SPECS, compiled_template
+from tests.accelerator.arm_evaluation import Expanded, expand
 
 SCHEMAS = SPECS / "arm-schemas" / "schemas"
 BASE = "https://schema.management.azure.com/schemas/"
 
 
-def resources(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for resource in template["resources"]:
-        yield resource
-        if resource["type"] == "Microsoft.Resources/deployments":
-            yield from resources(resource["properties"]["template"])
+GIVEN = {
+    "username": "o'brien & co",
+    "location": "swedencentral",
+    "ptuEndpoint1": "https://contoso-ptu.openai.azure.com/",
+    "paygEndpoint1": "https://contoso-weu.openai.azure.com",
+    "paygEndpoint2": "https://contoso-frc.openai.azure.com",
+    "policyFragment": "retry-with-payg",
+    "accountResourceIds": [
+        "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/rg-models/providers/Microsoft.CognitiveServices"
+        "/accounts/contoso-ptu"
+    ],
+    "capabilityApis": True,
+}
+RESOURCES = expand(compiled_template(), GIVEN)
+KINDS = sorted({(resource.type, resource.api_version) for resource in RESOURCES})
 
 
-KINDS = sorted({(r["type"], r["apiVersion"]) for r in resources(compiled_template())})
+def bodies(kind: str, version: str) -> list[dict[str, Any]]:
+    """The resources of that type as a schema sees them: by the last part of their name, policies by the whole."""
+    found: list[Expanded] = [r for r in RESOURCES if (r.type, r.api_version) == (kind, version)]
+    if kind.endswith("/policies"):
+        return [resource.body for resource in found]
+    return [resource.body | {"name": resource.name.rpartition("/")[2]} for resource in found]
 
 
 @functools.cache
@@ -54,13 +69,9 @@ def test_resource_fits_its_schema(kind: str, version: str) -> None:
         "$ref": f"{BASE}{version}/{provider}.json{definition}",
     }
     validator = jsonschema.Draft4Validator(schema, registry=registry())
-    checked = 0
-    for resource in resources(compiled_template()):
-        if (resource["type"], resource["apiVersion"]) == (kind, version):
-            errors = [f"{list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(resource)]
-            assert not errors, f"{resource['name']}: {errors}"
-            checked += 1
-    assert checked
+    for body in bodies(kind, version):
+        errors = [f"{list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(body)]
+        assert not errors, f"{body['name']}: {errors}"
 
 
 @pytest.mark.parametrize(("kind", "version"), KINDS)
@@ -72,10 +83,9 @@ def test_resource_has_no_property_its_schema_does_not_know(kind: str, version: s
         pytest.skip(f"no official schema of {kind}@{version} here")
     document = json.loads(path.read_text(encoding="utf-8"))
     definition = document["resourceDefinitions"][rest.replace("/", "_")]
-    for resource in resources(compiled_template()):
-        if (resource["type"], resource["apiVersion"]) == (kind, version):
-            known = definition["properties"].get("properties", {})
-            _assert_known(resource.get("properties", {}), known, document, kind)
+    known = definition["properties"].get("properties", {})
+    for body in bodies(kind, version):
+        _assert_known(body.get("properties", {}), known, document, kind)
 
 
 def _assert_known(value: Any, schema: dict[str, Any], document: dict[str, Any], where: str) -> None:
@@ -115,27 +125,9 @@ def test_the_preview_diagnostic_differs_from_the_published_one_by_the_llm_logs_a
         pytest.skip(f"the official schemas are not at {SCHEMAS}")
     document = json.loads(path.read_text(encoding="utf-8"))
     schema = document["resourceDefinitions"]["service_apis_diagnostics"]["properties"]["properties"]
-    previews = [r for r in resources(compiled_template()) if r["apiVersion"] == "2024-06-01-preview"]
+    previews = bodies("Microsoft.ApiManagement/service/apis/diagnostics", "2024-06-01-preview")
     assert previews
-    for resource in previews:
-        properties = dict(resource["properties"])
+    for body in previews:
+        properties = dict(body["properties"])
         assert properties.pop("largeLanguageModel") == {"logs": "enabled"}
-        _assert_known(properties, schema, document, resource["type"])
-
-
-def test_a_template_expression_is_never_left_open() -> None:
-    def strings(value: Any) -> Iterator[str]:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict):
-            for key, member in value.items():
-                if key != "variables":  # policy texts
-                    yield from strings(member)
-        elif isinstance(value, list):
-            for member in value:
-                yield from strings(member)
-
-    for text in strings(compiled_template()):
-        if text.startswith("[") and not text.startswith("[["):
-            assert text.endswith("]")
-            assert text.count("(") == text.count(")"), text
+        _assert_known(properties, schema, document, "diagnostic")
