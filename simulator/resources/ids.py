@@ -1,7 +1,7 @@
 """Resource Manager paths taken apart: scope, provider, types and names. Pure text; looks nothing up.
 
-Source: "Azure resource IDs": `/{scope}/providers/{namespace}/{type}/{name}[/{type}/{name}]`, extension resources carrying a second
-`/providers/`; subscriptions and resource groups come without a provider.
+Source: "Azure resource IDs": `/{scope}/providers/{namespace}/{type}/{name}[/{type}/{name}]`, extension resources
+carrying a second `/providers/`; subscriptions and resource groups come without a provider.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ class ResourcePath:
     def parent_id(self) -> str:
         """The resource this one (or this collection) lives under: a parent resource or the scope."""
         if len(self.types) > 1:
-            trimmed = self.path.rsplit("/", 2)[0] if self.is_resource else self.path.rsplit("/", 1)[0]
-            return trimmed
+            return self.path.rsplit("/", 2 if self.is_resource else 1)[0]
         return self.scope
 
     @property

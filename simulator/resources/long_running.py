@@ -1,7 +1,7 @@
 """Long-running operations: started by a write, finished by the clock, read by polling.
 
-Source: "Track asynchronous Azure operations": `Azure-AsyncOperation` and `Location` headers, `Retry-After`, status words
-`InProgress`, `Succeeded`, `Failed`, `Canceled`.
+Source: "Track asynchronous Azure operations": `Azure-AsyncOperation` and `Location` headers, `Retry-After`, status
+words `InProgress`, `Succeeded`, `Failed`, `Canceled`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Operations:
         final_status: int = 200,
         error: dict[str, Any] | None = None,
     ) -> Operation:
-        """Begin an operation of `seconds`. `status_path` is the path of its status with `{id}` for the operation's id."""
+        """Begin an operation of `seconds`; `status_path` is where its status is read, `{id}` standing for its id."""
         operation_id = f"{self._world.random('operation-ids').getrandbits(96):024x}"
         now = self._world.now
         operation = Operation(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ArmSettings:
     """Seconds are simulated ones.
 
-    Assumed: every default duration below; the public documents give minutes to hours for services and nothing for entities.
+    Assumed: every default duration below; public documents give minutes to hours for services, nothing for entities.
     """
 
     entity_seconds: float = 2.0
@@ -44,7 +44,7 @@ class ArmSettings:
     page_size: int = 100
     """Assumed: entities per page when `$top` is not given."""
     put_requires_if_match: bool = False
-    """Assumed: a PUT on an existing entity without If-Match is accepted. The reference text calls the header required."""
+    """Assumed: a PUT on an existing entity without If-Match is accepted. The reference calls it required."""
     activity_lag_seconds: float = 20.0
     """How late the activity log shows an event. Source: "Azure Monitor activity log": 3 to 20 minutes; compressed."""
     health_lag_seconds: float = 60.0

@@ -1,7 +1,8 @@
 """The one way a resource is written: an HTTP PUT or PATCH and a template deployment end here alike.
 
-Providers register `TypeRules` for their types: what is valid, what the service adds, how a read shows it, how long it takes.
-Types without rules are accepted as they are, which is how the rest of Azure (alerts, role assignments, Event Hubs) exists here.
+Providers register `TypeRules` for their types: what is valid, what the service adds, how a read shows it, how long it
+takes. Types without rules are accepted as they are, which is how the rest of Azure (alerts, role assignments, Event
+Hubs) exists here.
 """
 
 from __future__ import annotations
@@ -324,7 +325,7 @@ def entity_not_found(path: ResourcePath) -> ArmError:
 
 
 def location_status_path(resource: Resource) -> str:
-    """The status path most providers use: `/subscriptions/{s}/providers/{ns}/locations/{loc}/operationStatuses/{id}`."""
+    """The status path of most providers: `/subscriptions/{s}/providers/{ns}/locations/{loc}/operationStatuses/{id}`."""
     parts = resource.id.split("/")
     namespace = resource.type.split("/", 1)[0]
     location = str(resource.body.get("location") or "global").replace(" ", "").lower()
