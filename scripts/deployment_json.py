@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Reads and writes the JSON of a deployment for deploy-bicep.sh, with the standard library only.
+
+What this room is: one small command per question the script has; JSON comes on standard input, answers go to standard
+output, one line of reason and exit 1 when there is no answer. What it may not do: call Azure, or print a parameter's
+value as shell or JSON text made by hand.
+
+Source: Deployments - Create Or Update At Subscription Scope (api-version 2025-04-01) for the shapes of outputs and
+errors; Deployment Operations - List At Subscription Scope for the failed modules.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+GENERIC_CODES = {"DeploymentFailed", "ResourceDeploymentFailure", "InvalidTemplateDeployment", "MultipleErrorsOccurred"}
+USERNAME_TAG = "genaigw-username"
+
+
+class NoAnswer(Exception):
+    """The reason why there is no answer, in one line."""
+
+
+class Cause(NamedTuple):
+    """The innermost error found: how deep it was, what it says, and the resource it belongs to."""
+
+    depth: int
+    code: str
+    message: str
+    resource: str
+
+
+def allowed(arguments: list[str]) -> str:
+    """TEMPLATE PARAMETER [VALUE]: the allowed values; with a value, whether it is one of them."""
+    with open(arguments[0], encoding="utf-8") as file:
+        values = json.load(file)["parameters"][arguments[1]]["allowedValues"]
+    if len(arguments) > 2 and arguments[2] not in values:
+        raise NoAnswer(f"{arguments[2]} is not allowed")
+    return "\n".join(values)
+
+
+def account(arguments: list[str]) -> str:
+    """[id]: "name (id)" of the subscription `az account show` tells about, or its id. It must be enabled."""
+    shown = json.load(sys.stdin)
+    if shown.get("state", "Enabled") != "Enabled":
+        raise NoAnswer(f"subscription {shown['name']} is {shown['state']}: choose another with az account set")
+    return shown["id"] if arguments else f"{shown['name']} ({shown['id']})"
+
+
+def location(arguments: list[str]) -> str:
+    """NAME: the region's name as Azure writes it, given its name or its display name."""
+    wanted = arguments[0].replace(" ", "").lower()
+    names = [entry["name"] for entry in json.load(sys.stdin)]
+    if wanted in names:
+        return wanted
+    near = [name for name in names if wanted and (wanted in name or name[:6] == wanted[:6])]
+    hint = f"; near it: {', '.join(sorted(near)[:8])}" if near else ""
+    raise NoAnswer(f"--location: the subscription has no region {arguments[0]}{hint}")
+
+
+def service(arguments: list[str]) -> str:
+    """USERNAME: the resource id of the gateway that bears the username's tag, or nothing."""
+    for entry in json.load(sys.stdin)["value"]:
+        if (entry.get("tags") or {}).get(USERNAME_TAG) == arguments[0]:
+            return str(entry["id"])
+    return ""
+
+
+def named_value(arguments: list[str]) -> str:
+    """The value of a named value."""
+    return str(json.load(sys.stdin)["properties"]["value"])
+
+
+def parameters(arguments: list[str]) -> str:
+    """TEMPLATE NAME VALUE ...: a parameters file. Types come from the template; a repeated name makes an array."""
+    with open(arguments[0], encoding="utf-8") as file:
+        declared = json.load(file)["parameters"]
+    values: dict[str, Any] = {}
+    for at in range(1, len(arguments), 2):
+        name, text = arguments[at], arguments[at + 1]
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise NoAnswer(f"{name}: the value is not UTF-8 text") from None
+        kind = declared[name]["type"]
+        if kind == "array":
+            values.setdefault(name, []).append(text)
+        else:
+            values[name] = {"int": int, "bool": lambda word: word == "true"}.get(kind, str)(text)
+    document = {
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
+        "contentVersion": "1.0.0.0",
+        "parameters": {name: {"value": value} for name, value in values.items()},
+    }
+    return json.dumps(document, indent=2)
+
+
+def outputs(arguments: list[str]) -> str:
+    """The outputs of a finished deployment, name to value."""
+    found = json.load(sys.stdin)["properties"]["outputs"] or {}
+    return json.dumps({name: entry["value"] for name, entry in found.items()}, indent=2)
+
+
+def next_steps(arguments: list[str]) -> str:
+    """SUBSCRIPTION: what to do with the outputs on standard input."""
+    found = json.load(sys.stdin)
+    subscription = arguments[0].rpartition("(")[2].rstrip(")")
+    path = (
+        f"/subscriptions/{subscription}/resourceGroups/{found['resourceGroupName']}/providers/Microsoft.ApiManagement"
+        f"/service/{found['apimServiceName']}/subscriptions/azure-openai-subscription/listSecrets"
+    )
+    return "\n".join(
+        [
+            f"Gateway: {found['gatewayUrl']}",
+            "Next:",
+            f'  a key      az rest --method post --url "{path}?api-version=2024-05-01" --query primaryKey',
+            f"  a request  POST {found['gatewayUrl']}/openai/deployments/<deployment>/chat/completions, api-key: <key>",
+            "  access     the gateway's identity needs Cognitive Services OpenAI User on each account (--account-id)",
+            "  watch      genaigw-console profiles add, then genaigw-console",
+        ]
+    )
+
+
+def failed_modules(arguments: list[str]) -> str:
+    """Failed nested deployments among a deployment's operations: "GROUP NAME" a line."""
+    lines = []
+    for operation in _documents(sys.stdin.read()):
+        for entry in operation if isinstance(operation, list) else []:
+            properties = entry["properties"]
+            target = (properties.get("targetResource") or {}).get("id") or ""
+            parts = target.split("/")
+            failed = properties.get("provisioningState") == "Failed"
+            if failed and "/Microsoft.Resources/deployments/" in target and len(parts) == 9:
+                lines.append(f"{parts[4]} {parts[8]}")
+    return "\n".join(lines)
+
+
+def cause(arguments: list[str]) -> str:
+    """The innermost error in what az printed (text with JSON in it), and the resource it belongs to."""
+    text = sys.stdin.read()
+    causes = [found for document in _documents(text) for found in _causes(document, 0, "")]
+    if not causes:
+        told = re.findall(r"\((\w+)\) (.+)", text)
+        for code, message in reversed(told):
+            if code not in GENERIC_CODES:
+                return f"  cause: {message} ({code})"
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return f"  cause: {lines[-1].removeprefix('ERROR: ') if lines else 'Azure gave no reason'}"
+    best = max(causes, key=lambda found: (found.code not in GENERIC_CODES, found.depth))
+    answer = f"  cause: {' '.join(best.message.split())} ({best.code})"
+    return f"{answer}\n  resource: {best.resource}" if best.resource else answer
+
+
+def _documents(text: str) -> Iterator[Any]:
+    """Every JSON document that stands somewhere in a text."""
+    decoder, at = json.JSONDecoder(), 0
+    while True:
+        starts = [place for place in (text.find("{", at), text.find("[", at)) if place >= 0]
+        if not starts:
+            return
+        at = min(starts)
+        try:
+            document, at = decoder.raw_decode(text, at)
+        except ValueError:
+            at += 1
+            continue
+        yield document
+
+
+def _causes(value: Any, depth: int, resource: str) -> Iterator[Cause]:
+    """Errors anywhere inside, each with the nearest resource id around it."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _causes(item, depth, resource)
+    if not isinstance(value, dict):
+        return
+    target = value.get("target") or (value.get("targetResource") or {}).get("id") or ""
+    if str(target).startswith("/subscriptions/"):
+        resource = str(target)
+    message = value.get("message")
+    if isinstance(value.get("code"), str) and isinstance(message, str):
+        inner = [found for document in _documents(message) for found in _causes(document, depth + 1, resource)]
+        if inner:
+            yield from inner
+        else:
+            yield Cause(depth, value["code"], message, resource)
+    for key in ("error", "properties", "statusMessage", "details", "innererror"):
+        yield from _causes(value.get(key), depth + 1, resource)
+
+
+COMMANDS: dict[str, Callable[[list[str]], str]] = {
+    "allowed": allowed,
+    "account": account,
+    "location": location,
+    "service": service,
+    "named-value": named_value,
+    "parameters": parameters,
+    "outputs": outputs,
+    "next-steps": next_steps,
+    "failed-modules": failed_modules,
+    "cause": cause,
+}
+
+
+def main() -> int:
+    try:
+        answer = COMMANDS[sys.argv[1]](sys.argv[2:])
+    except NoAnswer as reason:
+        print(reason)
+        return 1
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"az answered something unexpected ({type(error).__name__}: {error})")
+        return 1
+    if answer:
+        print(answer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
