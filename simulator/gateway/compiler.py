@@ -8,16 +8,16 @@ Elements are compiled by the functions in `simulator/gateway/elements`; one that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simulator.gateway.language import Element, Getter, compile_value, parse_root
+from simulator.gateway.language import Element, Getter, attribute_value, parse_root, text_value
 from simulator.gateway.steps import Block, Step, block
 
 if TYPE_CHECKING:
     from simulator.gateway.configuration import Configuration
-    from simulator.gateway.exchange import Exchange
 
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
 
@@ -85,7 +85,7 @@ class Compiler:
         if found is None:
             return self._section(above, section)
         steps: list[Step] = []
-        for child, path in self._numbered(found.elements):
+        for child, path in self.numbered(found.elements):
             if child.name == "base":
                 steps.extend(self._section(above, section))
                 continue
@@ -93,7 +93,7 @@ class Compiler:
             steps.extend(self._statement(child))
         return steps
 
-    def _numbered(self, elements: Sequence[Element]) -> list[tuple[Element, str]]:
+    def numbered(self, elements: Sequence[Element]) -> list[tuple[Element, str]]:
         counts: dict[str, int] = {}
         numbered = []
         for child in elements:
@@ -104,7 +104,7 @@ class Compiler:
     def steps(self, elements: Sequence[Element]) -> list[Step]:
         """Compile the statements inside another statement."""
         compiled: list[Step] = []
-        for child, path in self._numbered(elements):
+        for child, path in self.numbered(elements):
             self._path.append(path)
             compiled.extend(self._statement(child))
             self._path.pop()
@@ -147,14 +147,32 @@ class Compiler:
         """Say that something in the current document is not modelled."""
         self.note(f"{self._document.name}: {what} is not modelled and was skipped")
 
+    @contextmanager
+    def inside(self, path: str) -> Iterator[None]:
+        """Compile what stands inside a part of a statement (`when[1]`), for the places that errors name."""
+        self._path.append(path)
+        yield
+        self._path.pop()
+
+    @property
+    def scope_name(self) -> str:
+        """The document being compiled, by name: what counters without a key of their own belong to."""
+        return self._document.name
+
     # -- values ----------------------------------------------------------------------------------------------
 
     def value(self, statement: Element, name: str, default: Any = None) -> tuple[bool, Any]:
         """An attribute as (True, constant) or (False, getter); `default` when it is missing."""
-        raw = statement.get(name)
-        return (True, default) if raw is None else compile_value(raw)
+        if statement.get(name) is None:
+            return True, default
+        return attribute_value(statement, name)
 
     def getter(self, statement: Element, name: str, default: Any = None) -> Getter:
         """An attribute as a getter, constant or not."""
         constant, value = self.value(statement, name, default)
+        return (lambda exchange: value) if constant else value
+
+    def text(self, statement: Element, *, strip: bool = True) -> Getter:
+        """The text of an element as a getter, constant or an expression."""
+        constant, value = text_value(statement, strip=strip)
         return (lambda exchange: value) if constant else value

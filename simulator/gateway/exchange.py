@@ -5,6 +5,7 @@ Compiled steps read and change it. Header names are lower-case; several values o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simulator.network import HttpResponse
@@ -36,6 +37,7 @@ class Exchange:
         "backend_ms",
         "body",
         "cache",
+        "cache_key",
         "caller_ip",
         "configuration",
         "context",
@@ -48,6 +50,7 @@ class Exchange:
         "llm",
         "method",
         "on_outcome",
+        "on_response",
         "operation",
         "parameters",
         "path",
@@ -95,11 +98,13 @@ class Exchange:
         self.failure: PolicyFailure | None = None
         self.section = "inbound"
         self.cache = "none"
+        self.cache_key = ""
         self.llm: LlmFacts | None = None
         self.streamed_seconds = 0.0
         self.trace: list[dict[str, Any]] = []
         self.context: Any = None
-        self.on_outcome: list[Any] = []
+        self.on_outcome: list[Callable[[Exchange], None]] = []
+        self.on_response: list[Callable[[Exchange], None]] = []
 
     @property
     def elapsed_seconds(self) -> float:

@@ -18,6 +18,8 @@ from simulator.gateway.configuration import (
     SubscriptionConfig,
     read_configuration,
 )
+from simulator.gateway.elements.cache import GatewayCache
+from simulator.gateway.elements.limits import FixedCounter, SlidingCounter
 from simulator.gateway.errors import Finished, PolicyFailure, error_body, reason_phrase
 from simulator.gateway.exchange import Exchange
 from simulator.gateway.steps import Block
@@ -55,6 +57,23 @@ class GatewayService:
         sku = (service.body.get("sku") or {}) if service is not None else {}
         self.units = [Unit(world, number, configuration) for number in range(max(int(sku.get("capacity", 1)), 1))]
         self._dirty_at: float | None = None
+        self.cache = GatewayCache()
+        self._sliding: dict[str, SlidingCounter] = {}
+        self._fixed: dict[str, FixedCounter] = {}
+
+    def sliding(self, key: str) -> SlidingCounter:
+        """The counter of a rate, made when first asked for."""
+        counter = self._sliding.get(key)
+        if counter is None:
+            counter = self._sliding[key] = SlidingCounter()
+        return counter
+
+    def fixed(self, key: str) -> FixedCounter:
+        """The counter of a quota, made when first asked for."""
+        counter = self._fixed.get(key)
+        if counter is None:
+            counter = self._fixed[key] = FixedCounter()
+        return counter
 
     # -- configuration ---------------------------------------------------------------------------------------
 
@@ -148,6 +167,9 @@ class GatewayService:
         response = exchange.response
         if response is None:
             response = exchange.answer(200, {}, b"", "OK")
+        if exchange.on_response:
+            _settle(exchange)
+            response = exchange.response or response
         for told in exchange.on_outcome:
             told(exchange)
         self._tell(exchange, response, plan)
@@ -161,6 +183,8 @@ class GatewayService:
                 yield from steps.run(exchange)
             else:
                 steps.run(exchange)
+            if section == "backend" and exchange.on_response:
+                _settle(exchange)
 
     def _on_error(self, exchange: Exchange, plan: Plan, failure: PolicyFailure) -> Generator[float, None, None]:
         self._fail(exchange, failure)
@@ -285,6 +309,13 @@ class GatewayService:
             world.call_at(call.completed_at, lambda: world.telemetry.gateway_call(call))
         else:
             world.telemetry.gateway_call(call)
+
+
+def _settle(exchange: Exchange) -> None:
+    """Tell whoever counts tokens what the call came to, once."""
+    waiting, exchange.on_response = exchange.on_response, []
+    for told in waiting:
+        told(exchange)
 
 
 def _run(steps: Block, exchange: Exchange) -> Generator[float, None, None]:

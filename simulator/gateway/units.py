@@ -24,6 +24,7 @@ class Unit:
         self.number = number
         self.breakers: dict[str, Breaker] = {}
         self.balancers: dict[str, PoolBalancer] = {}
+        self.concurrency: dict[str, int] = {}
         self.apply(configuration)
 
     def apply(self, configuration: Configuration) -> None:

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from simulator.gateway.elements import backend, control, headers, identity
+from simulator.gateway.elements import (
+    access,
+    backend,
+    cache,
+    control,
+    edits,
+    events,
+    identity,
+    limits,
+    messages,
+    requests,
+    safety,
+    tokens,
+    tokens_of_callers,
+    variables,
+)
 
-__all__ = ["backend", "control", "headers", "identity"]
+__all__ = [
+    "access",
+    "backend",
+    "cache",
+    "control",
+    "edits",
+    "events",
+    "identity",
+    "limits",
+    "messages",
+    "requests",
+    "safety",
+    "tokens",
+    "tokens_of_callers",
+    "variables",
+]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from simulator.gateway.compiler import element
-from simulator.gateway.elements.control import is_true
 from simulator.gateway.errors import PolicyFailure
+from simulator.gateway.language import as_number, as_text, is_true
 from simulator.gateway.steps import Step, Waiting
 from simulator.network import ConnectionFailure, HttpRequest, HttpResponse
 from simulator.telemetry import Attempt, LlmFacts
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simulator.gateway.compiler import Compiler
     from simulator.gateway.exchange import Exchange
     from simulator.gateway.language import Element
-    from simulator.world import Process
+    from simulator.world import Process, World
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
 UNAVAILABLE_REASON = "BackendPoolUnavailable"
@@ -46,12 +46,12 @@ def compile_set_backend_service(compiler: Compiler, statement: Element) -> Step:
 
     def run(exchange: Exchange) -> None:
         if backend_id is not None:
-            name = str(backend_id(exchange)).strip()
+            name = as_text(backend_id(exchange)).strip()
             if name.lower() not in known.pools and name.lower() not in known.backends:
                 raise PolicyFailure("BackendNotFound", f"Backend with id '{name}' could not be found.")
             exchange.target = ("id", name.lower())
         else:
-            exchange.target = ("url", str(base_url(exchange)).rstrip("/"))
+            exchange.target = ("url", as_text(base_url(exchange)).rstrip("/"))
 
     return Step("set-backend-service", run)
 
@@ -102,9 +102,9 @@ def compile_forward_request(compiler: Compiler, statement: Element) -> Step:
         seconds = timeout(exchange)
         limit = DEFAULT_TIMEOUT_SECONDS
         if milliseconds is not None:
-            limit = float(milliseconds) / 1000.0
+            limit = as_number(milliseconds) / 1000.0
         elif seconds is not None:
-            limit = float(seconds)
+            limit = as_number(seconds)
         response = yield from forward(exchange, limit, buffered=is_true(buffered(exchange)))
         if response.status >= 400 and is_true(fail_on_error(exchange)):
             raise PolicyFailure(
@@ -143,7 +143,7 @@ def forward(exchange: Exchange, timeout_seconds: float, *, buffered: bool) -> Ge
         exchange.backend_ms += attempt.milliseconds
         reason = "Timeout" if error.kind == "timeout" else "BackendConnectionFailure"
         exchange.unit.record(name.lower(), None, reason, None)
-        raise PolicyFailure(reason, _connection_text(error, host)) from error
+        raise PolicyFailure(reason, connection_text(error, host)) from error
     if buffered and response.chunks is not None:
         if response.chunks:
             yield response.chunks[-1][0]
@@ -160,7 +160,8 @@ def forward(exchange: Exchange, timeout_seconds: float, *, buffered: bool) -> Ge
     return response
 
 
-def _connection_text(error: ConnectionFailure, host: str) -> str:
+def connection_text(error: ConnectionFailure, host: str) -> str:
+    """The words of the gateway log for a connection that failed."""
     return {
         "dns": f"The remote name could not be resolved: '{host}'",
         "refused": "No connection could be made because the target machine actively refused it.",
@@ -169,7 +170,7 @@ def _connection_text(error: ConnectionFailure, host: str) -> str:
     }[error.kind]
 
 
-def within(world: object, process: Process[HttpResponse], limit_seconds: float) -> Generator[float, None, HttpResponse]:
+def within(world: World, process: Process[HttpResponse], limit_seconds: float) -> Generator[float, None, HttpResponse]:
     """Run a process for at most `limit_seconds`; past them it goes on without us, as a slow backend does.
 
     Raises:
@@ -183,7 +184,7 @@ def within(world: object, process: Process[HttpResponse], limit_seconds: float) 
             return stop.value  # type: ignore[no-any-return]
         if delay > left:
             yield left
-            world.spawn(_abandoned(delay - left, process), lambda result, error: None)  # type: ignore[attr-defined]
+            world.spawn(_abandoned(delay - left, process), lambda result, error: None)
             raise ConnectionFailure("timeout", "the time limit was reached")
         left -= delay
         yield delay

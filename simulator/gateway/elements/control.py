@@ -1,34 +1,36 @@
-"""choose, retry: statements that run other statements."""
+"""choose, retry, wait, limit-concurrency: statements that run other statements.
+
+Source: Microsoft Learn, the reference pages of these policies.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import heapq
+from typing import TYPE_CHECKING
 
 from simulator.gateway.compiler import element
+from simulator.gateway.errors import PolicyFailure
+from simulator.gateway.language import as_number, as_text, is_true
 from simulator.gateway.steps import Block, Step, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from simulator.gateway.compiler import Compiler
     from simulator.gateway.exchange import Exchange
     from simulator.gateway.language import Element, Getter
-
-
-def is_true(value: Any) -> bool:
-    """A condition's value as a truth: a bool, or the text of one."""
-    return value if isinstance(value, bool) else str(value).strip().lower() == "true"
 
 
 @element("choose")
 def compile_choose(compiler: Compiler, statement: Element) -> Step:
     """The first `when` that holds, else `otherwise`."""
     branches: list[tuple[Getter | None, Block]] = []
-    for child, path in compiler._numbered(statement.elements):
+    for child, path in compiler.numbered(statement.elements):
         if child.name not in ("when", "otherwise"):
             continue
-        compiler._path.append(path)
-        condition = compiler.getter(child, "condition", False) if child.name == "when" else None
-        branches.append((condition, compiler.block(child.elements)))
-        compiler._path.pop()
+        with compiler.inside(path):
+            condition = compiler.getter(child, "condition", False) if child.name == "when" else None
+            branches.append((condition, compiler.block(child.elements)))
 
     def pick(exchange: Exchange) -> Block | None:
         for condition, chosen in branches:
@@ -57,7 +59,7 @@ def compile_choose(compiler: Compiler, statement: Element) -> Step:
 def compile_retry(compiler: Compiler, statement: Element) -> Step:
     """Run the children once, and again while the condition holds, at most `count` times.
 
-    Source: Microsoft Learn "retry policy": fixed, linear (with delta) and exponential (with max-interval and delta) schedules.
+    Three schedules: fixed; linear (with `delta`); exponential (with `max-interval` and `delta`).
     """
     condition = compiler.getter(statement, "condition", False)
     count = compiler.getter(statement, "count", 1)
@@ -70,14 +72,14 @@ def compile_retry(compiler: Compiler, statement: Element) -> Step:
     def wait_seconds(exchange: Exchange, attempt: int) -> float:
         if attempt == 1 and is_true(fast(exchange)):
             return 0.0
-        base = float(interval(exchange))
+        base = as_number(interval(exchange))
         step, most = delta(exchange), maximum(exchange)
         if step is None:
             return base
         if most is None:
-            return base + (attempt - 1) * float(step)
+            return base + (attempt - 1) * as_number(step)
         spread = exchange.world.random("gateway/retry").uniform(0.8, 1.2)
-        return min(float(most), base + (2.0**attempt - 1.0) * float(step) * spread)
+        return min(as_number(most), base + (2.0**attempt - 1.0) * as_number(step) * spread)
 
     def run(exchange: Exchange) -> Waiting:
         attempt = 0
@@ -89,10 +91,68 @@ def compile_retry(compiler: Compiler, statement: Element) -> Step:
             if not is_true(condition(exchange)):
                 return
             attempt += 1
-            if attempt > int(count(exchange)):
+            if attempt > as_number(count(exchange)):
                 return
             pause = wait_seconds(exchange, attempt)
             if pause > 0:
                 yield pause
 
     return Step("retry", run, waits=True)
+
+
+@element("wait")
+def compile_wait(compiler: Compiler, statement: Element) -> Step:
+    """Run the children side by side, until all (default) or any of them are done."""
+    any_suffices = (statement.get("for") or "all").lower() == "any"
+    children = compiler.steps(statement.elements)
+
+    def run(exchange: Exchange) -> Waiting:
+        pending: list[tuple[float, int, Generator[float, None, None]]] = []
+        for number, child in enumerate(children):
+            if child.waits:
+                heapq.heappush(pending, (0.0, number, child.run(exchange)))
+            else:
+                child.run(exchange)
+        if any_suffices and len(pending) < len(children):
+            return
+        elapsed = 0.0
+        while pending:
+            due, number, process = heapq.heappop(pending)
+            if due > elapsed:
+                yield due - elapsed
+                elapsed = due
+            try:
+                delay = next(process)
+            except StopIteration:
+                if any_suffices:
+                    return
+                continue
+            heapq.heappush(pending, (elapsed + delay, number, process))
+
+    return Step("wait", run, waits=True)
+
+
+@element("limit-concurrency")
+def compile_limit_concurrency(compiler: Compiler, statement: Element) -> Step:
+    """At most `max-count` requests of a key inside at once (per gateway unit); 429 for the next."""
+    key = compiler.getter(statement, "key", "")
+    most = compiler.getter(statement, "max-count", 1)
+    body = compiler.block(statement.elements)
+
+    def run(exchange: Exchange) -> Waiting:
+        inside = exchange.unit.concurrency
+        name = as_text(key(exchange))
+        if inside.get(name, 0) >= as_number(most(exchange)):
+            raise PolicyFailure(
+                "ConcurrencyLimitExceeded", "Concurrency limit is exceeded. Please try again later.", status=429
+            )
+        inside[name] = inside.get(name, 0) + 1
+        try:
+            if body.waits:
+                yield from body.run(exchange)
+            else:
+                body.run(exchange)
+        finally:
+            inside[name] -= 1
+
+    return Step("limit-concurrency", run, waits=True)

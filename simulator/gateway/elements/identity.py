@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.gateway.compiler import element
+from simulator.gateway.language import as_text
 from simulator.gateway.steps import Step
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def compile_managed_identity(compiler: Compiler, statement: Element) -> Step:
     variable = statement.get("output-token-variable-name")
 
     def run(exchange: Exchange) -> None:
-        token = exchange.service.identity_token(str(resource(exchange)))
+        token = exchange.service.identity_token(as_text(resource(exchange)))
         if variable:
             exchange.variables[variable] = token
         else:
