@@ -156,7 +156,7 @@ def _write(request: ArmRequest, path: ResourcePath, rules: TypeRules, method: Li
         world,
         path.path,
         rules.type,
-        request.json_object(),
+        {} if rules.body_optional and not request.body.strip() else request.json_object(),
         request.principal,
         request.headers.get("if-match"),
         api_version=request.api_version,

@@ -91,6 +91,8 @@ class TypeRules:
     methods: frozenset[str] = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
     only_name: str = ""
     """The one name the type allows ("policy"), "" for any."""
+    body_optional: bool = False
+    """Whether a PUT may come without a body (links)."""
     exclusive_under_parent: bool = False
     """Whether one running operation below the parent refuses further writes with 409."""
 
