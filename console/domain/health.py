@@ -9,8 +9,12 @@ the one between gateway and backend.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from console.domain.gateway import BackendKind, CircuitBreakerRule
+from console.domain.history import WINDOW_MINUTES, last_minutes
+from console.domain.load import BackendLoad, Series, mean
 
 
 class HealthState(StrEnum):
@@ -84,3 +88,244 @@ class Probe:
     def answered(self) -> bool:
         """Any HTTP answer proves the network path; 401 and 403 are answers too."""
         return self.status_code is not None
+
+
+SATURATED_RATIO = 0.95
+"""A minute in which a provisioned deployment is this full, or refuses, is a saturated minute."""
+
+TRIPPED_RATIO = 0.1
+"""Requests falling below this share of what they were, after failures its breaker counts, suggest an open breaker."""
+
+_MINIMUM_REQUESTS_PER_MINUTE = 3.0
+"""Below this, a fall to nothing says nothing about a breaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known of one backend when its health is judged.
+
+    `drain`: "recorded" or "listed" when it is drained on purpose, "" otherwise. `has_metrics`, `has_logs`: whether that
+    source has answered for this backend's window, even with nothing in it. `why_unknown`: what to say when neither has.
+    """
+
+    kind: BackendKind
+    load: BackendLoad
+    breaker: tuple[CircuitBreakerRule, ...] = ()
+    probe: Probe | None = None
+    drain: str = ""
+    has_metrics: bool = False
+    has_logs: bool = False
+    why_unknown: str = ""
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A ratio as people write it: `34.1 %`; whole numbers from 10 % up when `digits` is 0."""
+    return f"{value * 100:.{digits}f} %"
+
+
+def assess(signals: Signals) -> Health:
+    """The state of one backend. Intent first, then harm, then pressure; what is inferred says so."""
+    load = signals.load
+    requests = load.requests_per_minute.value
+    if signals.drain:
+        return _drained(signals, requests)
+    if not signals.has_metrics and not signals.has_logs:
+        return _without_data(signals)
+    for judge in (_tripped, _failing, _pressed):
+        health = judge(signals)
+        if health is not None:
+            return _with_probe(health, signals.probe)
+    if not requests:
+        return _quiet(signals)
+    refused = load.model_throttled_ratio.value
+    reasons = [f"{requests:.0f} requests a minute" + ("" if refused is None else f", {percent(refused)} refused")]
+    if load.utilization_ratio.value is not None and signals.kind is BackendKind.PTU:
+        reasons.append(f"utilization {percent(load.utilization_ratio.value, 0)}")
+    return _with_probe(Health(HealthState.HEALTHY, tuple(reasons), Evidence.OBSERVED, _source(load)), signals.probe)
+
+
+def _source(load: BackendLoad) -> str:
+    sources = (load.model_throttled_ratio.source, load.caller_throttled_ratio.source)
+    return ", ".join(dict.fromkeys(s for s in sources if s))
+
+
+def _drained(signals: Signals, requests: float | None) -> Health:
+    recorded = "a drain is recorded on the gateway" if signals.drain == "recorded" else "listed in drained-backends"
+    if requests is None:
+        return Health(HealthState.DRAINING, (recorded, "traffic is not known"), Evidence.EVENT, "named values")
+    if requests > 0:
+        return Health(
+            HealthState.DRAINING,
+            (recorded, f"{requests:.1f} requests a minute still arrive"),
+            Evidence.EVENT,
+            "named values",
+        )
+    return Health(HealthState.DRAINED, (recorded, "no requests arrive"), Evidence.EVENT, "named values")
+
+
+def _without_data(signals: Signals) -> Health:
+    probe = signals.probe
+    if probe is not None and not probe.answered:
+        return Health(
+            HealthState.UNREACHABLE,
+            (f"unreachable from here: {probe.error or 'no answer'}",),
+            Evidence.OBSERVED,
+            "probe",
+        )
+    return Health(
+        HealthState.UNKNOWN, (signals.why_unknown or "neither metrics nor logs have answered yet",), source=""
+    )
+
+
+def _quiet(signals: Signals) -> Health:
+    probe = signals.probe
+    if probe is not None and not probe.answered:
+        reason = f"unreachable from here: {probe.error or 'no answer'}; and nothing shows that it serves"
+        return Health(HealthState.UNREACHABLE, (reason,), Evidence.OBSERVED, "probe")
+    return Health(
+        HealthState.IDLE, (f"no requests in {WINDOW_MINUTES} minutes",), Evidence.OBSERVED, _source(signals.load)
+    )
+
+
+def _with_probe(health: Health, probe: Probe | None) -> Health:
+    if probe is None or probe.answered:
+        return health
+    note = f"unreachable from here ({probe.error or 'no answer'}), though the gateway gets answers"
+    return Health(health.state, (*health.reasons, note), health.evidence, health.source, health.since_at)
+
+
+def _failing(signals: Signals) -> Health | None:
+    load = signals.load
+    by_callers = load.error_ratio.value or 0.0
+    window = load.requests_per_minute.window
+    by_model, parts = 0.0, []
+    if window is not None and load.deployments:
+        requests = sum(d.requests.total(window) or 0 for d in load.deployments)
+        for label, name in (("5xx", "failed"), ("401/403", "denied"), ("404", "missing")):
+            count = sum(getattr(d, name).total(window) or 0 for d in load.deployments)
+            if count and requests:
+                by_model += count / requests
+                parts.append(f"{count:.0f} x {label}")
+    if max(by_callers, by_model) < FAILING_RATIO:
+        return None
+    if by_callers >= by_model:
+        named = [
+            f"{e.count} x {e.status_code}" + (f" {e.reason}" if e.reason else "")
+            for e in load.errors
+            if e.status_code != 429
+        ]
+        reasons = [f"{percent(by_callers)} of its callers' requests fail", *named[:3]]
+        source = load.error_ratio.source
+    else:
+        reasons = [f"{percent(by_model)} of its answers are errors", *parts]
+        source = load.model_throttled_ratio.source
+    return Health(HealthState.FAILING, tuple(reasons), Evidence.OBSERVED, source)
+
+
+def _tripped(signals: Signals) -> Health | None:
+    """An open breaker is nowhere readable: it is inferred from failures it counts, then a fall of requests."""
+    load, series = signals.load, signals.load.requests
+    window = load.requests_per_minute.window
+    if not signals.breaker or series is None or window is None or len(series.values) < 2 * WINDOW_MINUTES:
+        return None
+    rule = signals.breaker[0]
+    last = series.within(last_minutes(window.end_at, 2))
+    before_window = last_minutes(window.end_at - timedelta(minutes=2), 10)
+    before = mean(v or 0.0 for v in series.within(before_window))
+    if (
+        before is None
+        or before < _MINIMUM_REQUESTS_PER_MINUTE
+        or sum(v or 0.0 for v in last) / 2 > before * TRIPPED_RATIO
+    ):
+        return None
+    reach = max(rule.interval_seconds, rule.trip_duration_seconds) / 60 + 3
+    recent = last_minutes(window.end_at, max(3, round(reach)))
+    failures = 0.0
+    if rule.counts(429) and load.model_throttled is not None:
+        failures += load.model_throttled.total(recent) or 0.0
+    if any(rule.counts(status) for status in (500, 502, 503, 504)) and load.failed is not None:
+        failures += load.failed.total(recent) or 0.0
+    if failures < (rule.failure_count or 1):
+        return None
+    return Health(
+        HealthState.TRIPPED,
+        (
+            f"requests fell from {before:.0f} a minute to almost none after {failures:.0f} failures its breaker counts",
+            f"rule {rule.name or 'without a name'}: open for {rule.trip_duration_seconds:.0f} s"
+            + (" or as long as the backend asks" if rule.accept_retry_after else ""),
+        ),
+        Evidence.INFERRED,
+        _source(load),
+        since_at=window.end_at - timedelta(minutes=2),
+    )
+
+
+def _pressed(signals: Signals) -> Health | None:
+    load = signals.load
+    refused = load.model_throttled_ratio.value or 0.0
+    used = load.utilization_ratio.value
+    hurt = load.caller_throttled_ratio.value or 0.0
+    since = saturated_since(load)
+    source = load.model_throttled_ratio.source
+    if signals.kind is BackendKind.PTU:
+        if used is None or used < BUSY_UTILIZATION_RATIO:
+            if refused < THROTTLED_RATIO:
+                return None
+            return Health(
+                HealthState.THROTTLED, (f"{percent(refused)} refused (429)",), Evidence.OBSERVED, source, since
+            )
+        reasons = [f"utilization {percent(used, 0)}"]
+        if refused:
+            reasons.append(f"{percent(refused)} refused (429)")
+        if hurt >= THROTTLED_RATIO:
+            reasons.append(f"{percent(hurt)} of its callers get a 429")
+            return Health(HealthState.THROTTLED, tuple(reasons), Evidence.OBSERVED, source, since)
+        if refused:
+            reasons.append("what it refuses is served elsewhere")
+        return Health(HealthState.BUSY, tuple(reasons), Evidence.OBSERVED, source, since)
+    if refused >= THROTTLED_RATIO:
+        return Health(HealthState.THROTTLED, (f"{percent(refused)} refused (429)",), Evidence.OBSERVED, source, since)
+    if used is not None and used >= BUSY_UTILIZATION_RATIO:
+        reason = f"{percent(used, 0)} of its token limit used"
+        return Health(HealthState.BUSY, (reason,), Evidence.INFERRED, load.utilization_ratio.source)
+    return None
+
+
+def saturated_since(load: BackendLoad) -> datetime | None:
+    """The first minute of the saturation that still lasts; None when the last known minutes are not saturated.
+
+    A minute counts when the deployment is full or refuses at least 2 %; single quieter minutes do not end it.
+    """
+    window = load.requests_per_minute.window
+    if window is None:
+        return None
+    index = window.end_at - timedelta(minutes=1)
+    first: datetime | None = None
+    quiet = 0
+    while quiet <= 2:
+        saturated = _is_saturated(load, index)
+        if saturated is None:
+            break
+        if saturated:
+            first, quiet = index, 0
+        else:
+            quiet += 1
+        index -= timedelta(minutes=1)
+    return first
+
+
+def _is_saturated(load: BackendLoad, minute: datetime) -> bool | None:
+    """None when nothing is known of that minute."""
+    used, requests, refused = (_at(s, minute) for s in (load.utilization, load.requests, load.model_throttled))
+    if used is None and requests is None:
+        return None
+    if used is not None and used >= SATURATED_RATIO:
+        return True
+    return bool(requests) and (refused or 0.0) / requests >= THROTTLED_RATIO if requests else False
+
+
+def _at(series: Series | None, minute: datetime) -> float | None:
+    if series is None:
+        return None
+    index = round((minute - series.start_at).total_seconds() / 60)
+    return series.values[index] if 0 <= index < len(series.values) else None

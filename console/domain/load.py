@@ -167,6 +167,7 @@ class BackendLoad:
     latency_p95_ms: Figure
     tokens_per_minute: Figure
     requests: Series | None = None
+    caller_requests: Series | None = None
     model_throttled: Series | None = None
     caller_throttled: Series | None = None
     failed: Series | None = None

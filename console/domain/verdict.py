@@ -1,0 +1,138 @@
+"""The first line: what is wrong, for whom, since when. Pure, and the same words for the same figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from console.domain.gateway import BackendKind
+from console.domain.health import FAILING_RATIO, THROTTLED_RATIO, HealthState, percent
+from console.domain.snapshot import BackendStatus, CallersStatus, Level, PoolStatus, Problem, Verdict
+
+SPILL_WORTH_SAYING = 0.005
+
+
+def pass_verdict(
+    backends: Sequence[BackendStatus],
+    pools: Sequence[PoolStatus],
+    callers: CallersStatus | None,
+    *,
+    gateway_known: bool,
+    problems: Sequence[Problem] = (),
+) -> Verdict:
+    """The verdict over everything known.
+
+    Critical: callers are hurt. Warning: a backend needs a look, callers are not hurt. Unknown: too little is known.
+    """
+    if not gateway_known:
+        text = f"The gateway is not known yet: {problems[0].what}" if problems else "Waiting for the first answer"
+        return Verdict(Level.UNKNOWN, text)
+    if not backends:
+        return Verdict(Level.UNKNOWN, "The gateway has no backends: nothing leads to a model yet")
+    parts: list[str] = []
+    saturated = [b for b in backends if is_saturated(b)]
+    since = min((b.health.since_at for b in saturated if b.health.since_at), default=None)
+    if saturated:
+        parts.append(_saturation(saturated, since))
+        spill = _spill(pools, saturated, backends)
+        if spill:
+            parts.append(spill)
+    for state, phrase in _PHRASES:
+        named = [b for b in backends if b.health.state is state and b not in saturated]
+        if named:
+            parts.append(f"{_listed([b.name for b in named])} {phrase}" + _detail(named))
+            since = since or min((b.health.since_at for b in named if b.health.since_at), default=None)
+    hurt = _are_callers_hurt(callers)
+    unknown = sum(b.health.state is HealthState.UNKNOWN for b in backends)
+    if unknown == len(backends) and hurt is None:
+        return Verdict(Level.UNKNOWN, "No metrics and no logs have answered yet for any backend")
+    if not parts:
+        parts.append(_calm(backends, unknown))
+        level = Level.OK if hurt is False else Level.UNKNOWN
+    else:
+        level = Level.WARNING
+    parts.append(_callers(callers, hurt))
+    return Verdict(Level.CRITICAL if hurt else level, " · ".join(parts), since)
+
+
+_PHRASES = (
+    (HealthState.FAILING, "failing"),
+    (HealthState.UNREACHABLE, "unreachable"),
+    (HealthState.TRIPPED, "probably tripped"),
+    (HealthState.THROTTLED, "throttled"),
+)
+
+
+def is_saturated(status: BackendStatus) -> bool:
+    """Whether a provisioned backend is full and refusing: the state that makes traffic spill."""
+    refused = status.load.model_throttled_ratio.value or 0.0
+    return (
+        status.kind is BackendKind.PTU
+        and status.health.state in (HealthState.BUSY, HealthState.THROTTLED)
+        and refused >= THROTTLED_RATIO
+    )
+
+
+def _saturation(saturated: Sequence[BackendStatus], since: datetime | None) -> str:
+    regions = sorted({b.region for b in saturated if b.region})
+    text = "PTU saturated"
+    if since is not None:
+        text += f" since {since:%H:%M}"
+    if regions:
+        text += f" in {_listed(regions)}"
+    return f"{text} ({_listed([b.name for b in saturated])})"
+
+
+def _spill(pools: Sequence[PoolStatus], saturated: Sequence[BackendStatus], backends: Sequence[BackendStatus]) -> str:
+    names = {b.name for b in saturated}
+    concerned = [p for p in pools if p.spilled_ratio is not None and names & {m.backend_name for m in p.members}]
+    if not concerned:
+        return ""
+    worst = max(concerned, key=lambda p: (p.spilled_ratio or 0.0, p.pool.name))
+    if (worst.spilled_ratio or 0.0) < SPILL_WORTH_SAYING:
+        return "nothing spills"
+    first = min((m.priority or 0) for m in worst.members)
+    behind = {m.backend_name for m in worst.members if (m.priority or 0) > first}
+    kinds = {b.kind for b in backends if b.name in behind}
+    target = "PAYG" if kinds == {BackendKind.PAYG} else "the next priority"
+    return f"{percent(worst.spilled_ratio or 0.0, 0)} of {worst.pool.name} spills to {target}"
+
+
+def _detail(named: Sequence[BackendStatus]) -> str:
+    return f" ({named[0].health.reasons[0]})" if len(named) == 1 and named[0].health.reasons else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _calm(backends: Sequence[BackendStatus], unknown: int) -> str:
+    busy = [b for b in backends if b.health.state is HealthState.BUSY]
+    if busy:
+        return f"{_listed([b.name for b in busy])} busy, refusing nothing"
+    drained = [b for b in backends if b.health.state in (HealthState.DRAINING, HealthState.DRAINED)]
+    if drained:
+        return f"{_listed([b.name for b in drained])} drained, the others healthy"
+    if unknown:
+        return f"{len(backends) - unknown} of {len(backends)} backends known, nothing wrong with them"
+    return f"All {len(backends)} backends healthy" if len(backends) > 1 else f"{backends[0].name} healthy"
+
+
+def _are_callers_hurt(callers: CallersStatus | None) -> bool | None:
+    """None when nothing is known of them."""
+    if callers is None or callers.throttled_ratio.value is None:
+        return None
+    return callers.throttled_ratio.value >= THROTTLED_RATIO or (callers.error_ratio.value or 0.0) >= FAILING_RATIO
+
+
+def _callers(callers: CallersStatus | None, hurt: bool | None) -> str:
+    if hurt is None or callers is None or callers.throttled_ratio.value is None:
+        if callers is not None and callers.requests_per_minute.value == 0:
+            return "no caller asks anything"
+        return "callers unknown"
+    figures = f"{percent(callers.throttled_ratio.value)} 429"
+    errors = callers.error_ratio.value or 0.0
+    if errors >= 0.005:
+        figures += f", {percent(errors)} errors"
+    return f"callers {'HURT' if hurt else 'OK'} ({figures})"

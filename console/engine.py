@@ -1,0 +1,195 @@
+"""The engine: feeds write observations, every change becomes a snapshot in the store. What screens and commands run on.
+
+Importing it loads none of Microsoft's clients; `start()` returns at once and loads them in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from console.azure.metrics import MetricsReader
+from console.azure.session import AzureSession
+from console.clock import Clock, SystemClock
+from console.domain.compose import compose
+from console.domain.observations import Observations
+from console.domain.snapshot import FeedStatus, GatewaySnapshot, Problem
+from console.errors import ConsoleError
+from console.feeds.accounts import AccountsFeed
+from console.feeds.feed import Feed, FeedContext, Update
+from console.feeds.metrics import MetricsFeed
+from console.feeds.poller import Poller
+from console.feeds.probes import ProbesFeed
+from console.feeds.topology import RoutesFeed, TopologyFeed
+from console.feeds.traffic import TrafficFeed
+from console.profile import Profile
+from console.store import SnapshotStore
+
+TICK_SECONDS = 10.0
+"""How often it is checked whether a feed has become late."""
+
+
+class Engine:
+    """One gateway, watched. Use it on one event loop: `await start()`, then `store`, then `await stop()`."""
+
+    def __init__(self, profile: Profile, clock: Clock) -> None:
+        self.profile = profile
+        self.clock = clock
+        self.session = AzureSession(profile, clock)
+        self.session.on_note = self._note_session
+        self.is_paused = False
+        self._observations = Observations(
+            profile_name=profile.name,
+            service_name=profile.service_name,
+            subscription_id=profile.subscription_id,
+            cloud_name=profile.cloud.name,
+            is_read_only=profile.is_read_only,
+            is_production=profile.is_production,
+            kind_overrides=profile.backend_kinds,
+        )
+        self.store = SnapshotStore(compose(self._observations, clock.now()))
+        self._changed: asyncio.Event | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._context = FeedContext(self.session, clock, lambda: self._observations, self._apply, self._known)
+        feeds: Iterable[Feed] = (
+            TopologyFeed(),
+            AccountsFeed(),
+            MetricsFeed(MetricsReader(self.session)),
+            TrafficFeed(),
+            ProbesFeed(),
+            RoutesFeed(),
+        )
+        self._pollers = {feed.name: Poller(feed, self._context, clock, self._report) for feed in feeds}
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start all feeds in the background and return at once. A second call does nothing."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._run(), name="engine")]
+
+    async def stop(self) -> None:
+        """Stop the feeds and close every connection."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.session.close()
+
+    async def _run(self) -> None:
+        await self.session.open()
+        async with asyncio.TaskGroup() as group:
+            for poller in self._pollers.values():
+                group.create_task(poller.run(lambda: self.is_paused), name=f"feed {poller.feed.name}")
+            group.create_task(self._tick(), name="late feeds")
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = self.clock.now()
+            for poller in self._pollers.values():
+                late = poller.is_late(now)
+                if late != poller.status.is_late:
+                    poller.status = replace(poller.status, is_late=late)
+                    self._apply(self._with_feeds)
+
+    async def fetch_once(self, deadline_seconds: float = 60.0) -> GatewaySnapshot:
+        """Ask every feed once, side by side, and return the snapshot of what answered in time."""
+        polls: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await self.session.open()
+                polls = [asyncio.create_task(p.poll(), name=f"feed {p.feed.name}") for p in self._pollers.values()]
+                await asyncio.gather(*polls)
+        except TimeoutError:
+            for poll in polls:
+                poll.cancel()
+            late = [name for name, p in self._pollers.items() if p.polls and p.status.last_success_at is None]
+            self._note_deadline(deadline_seconds, late)
+        return self.store.current
+
+    def _note_deadline(self, deadline_seconds: float, feeds: list[str]) -> None:
+        problem = Problem(
+            f"No answer in {deadline_seconds:.0f} s from: {', '.join(feeds) or 'Azure'}",
+            self.profile.service_id,
+            "Check the network, then try again.",
+            self.clock.now(),
+        )
+        self._apply(lambda o: replace(o, problems={**o.problems, "engine": (problem,)}))
+
+    # -- for screens and commands ----------------------------------------------------------------------------
+
+    def refresh_now(self, feed: str | None = None) -> None:
+        """Ask one feed, or all, as soon as possible. A feed that is being asked already is left alone."""
+        names = [feed] if feed in self._pollers else list(self._pollers)
+        for name in names:
+            self._pollers[name].wake()
+
+    def pause(self) -> None:
+        """Stop asking; what is shown stays and grows old visibly."""
+        self.is_paused = True
+        self._apply(lambda o: replace(o, is_paused=True))
+
+    def resume(self) -> None:
+        """Ask again, now."""
+        self.is_paused = False
+        self._apply(lambda o: replace(o, is_paused=False))
+        self.refresh_now()
+
+    def failure(self, feed: str) -> ConsoleError | None:
+        """Why a feed's last poll failed, None when it did not."""
+        poller = self._pollers.get(feed)
+        return poller.failure if poller else None
+
+    # -- feeds write here ------------------------------------------------------------------------------------
+
+    def _apply(self, update: Update) -> None:
+        self._observations = update(self._observations)
+        self.store.apply(compose(self._observations, self.clock.now()))
+        self._announce()
+
+    def _announce(self) -> None:
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
+
+    async def _known(self, condition: Callable[[Observations], bool], needs: str) -> Observations:
+        """Wait until the condition holds; give up when a feed it needs (comma-separated names) has failed."""
+        feeds = [name.strip() for name in needs.split(",")]
+        while not condition(self._observations):
+            for name in feeds:
+                failure = self.failure(name)
+                if failure is not None:
+                    raise ConsoleError(f"Waiting for {name}: {failure.what}", where=failure.where, remedy=failure.remedy)
+            if self._changed is None:
+                self._changed = asyncio.Event()
+            await self._changed.wait()
+        return self._observations
+
+    def _report(self, feed: str, status: FeedStatus, problems: tuple[ConsoleError, ...]) -> None:
+        now = self.clock.now()
+        told = tuple(Problem(e.what, e.where, e.remedy, now) for e in problems if not e.what.startswith("Waiting for "))
+
+        def update(o: Observations) -> Observations:
+            return replace(self._with_feeds(o), problems={**o.problems, feed: told})
+
+        self._apply(update)
+
+    def _with_feeds(self, observations: Observations) -> Observations:
+        return replace(observations, feeds=tuple(p.status for p in self._pollers.values()))
+
+    def _note_session(self) -> None:
+        """Budget and kind of server travel with the next change; only the first sight of the server is one itself."""
+        session, before = self.session, self._observations
+        self._observations = replace(before, budget=session.budget, simulated=session.simulated)
+        if before.simulated is None:
+            self.store.apply(compose(self._observations, self.clock.now()))
+
+
+def open_engine(profile: Profile, clock: Clock | None = None) -> Engine:
+    """An engine for a profile. Nothing is sent and no client is loaded before `start()` or `fetch_once()`."""
+    return Engine(profile, clock or SystemClock())
