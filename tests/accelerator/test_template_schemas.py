@@ -47,12 +47,18 @@ def bodies(kind: str, version: str) -> list[dict[str, Any]]:
 
 
 @functools.cache
-def registry() -> Registry[Any]:
-    def retrieve(uri: str) -> Resource[Any]:
-        path = SCHEMAS / uri.removeprefix(BASE).rstrip("#")
-        return Resource(contents=json.loads(path.read_text(encoding="utf-8")), specification=DRAFT4)
+def schema_document(uri: str) -> Resource[Any]:
+    path = SCHEMAS / uri.removeprefix(BASE).rstrip("#")
+    return Resource(contents=json.loads(path.read_text(encoding="utf-8")), specification=DRAFT4)
 
-    return Registry(retrieve=retrieve)  # type: ignore[call-arg]
+
+@functools.cache
+def registry() -> Registry[Any]:
+    """All documents loaded once: a registry that retrieves lazily parses them again for every reference."""
+    versions = {version for _, version in KINDS} & {path.name for path in SCHEMAS.iterdir()}
+    uris = [f"{BASE}{path.relative_to(SCHEMAS)}" for v in versions for path in (SCHEMAS / v).glob("*.json")]
+    uris.append(f"{BASE}common/definitions.json")
+    return Registry[Any]().with_resources((uri, schema_document(uri)) for uri in uris).crawl()
 
 
 @pytest.mark.parametrize(("kind", "version"), KINDS)
