@@ -1,0 +1,1 @@
+"""One backend: its history, its rules, its routes, and where each figure comes from."""

@@ -1,0 +1,182 @@
+"""What can be typed behind `:` and picked in the palette: one line for each command.
+
+A command answers None when done, or the sentence that says why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from screens.fleet.arrange import SORT_BY_COLUMN
+
+if TYPE_CHECKING:
+    from screens.app import ConsoleApp
+
+Run = Callable[["ConsoleApp", str], str | None]
+Complete = Callable[["ConsoleApp"], Sequence[str]]
+
+
+def _no_choices(app: ConsoleApp) -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`argument` names what follows, in brackets when it may be left out; empty when nothing does."""
+
+    name: str
+    aliases: tuple[str, ...]
+    argument: str
+    summary: str
+    run: Run
+    choices: Complete = _no_choices
+
+    @property
+    def needs_argument(self) -> bool:
+        """Whether it does nothing without an argument."""
+        return bool(self.argument) and not self.argument.startswith("[")
+
+
+def _backend_names(app: ConsoleApp) -> Sequence[str]:
+    return [status.name for status in app.snapshot.backends]
+
+
+def _open_backend(app: ConsoleApp, name: str) -> str | None:
+    if app.snapshot.backend(name) is None:
+        return f"no backend is called “{name}”"
+    app.open_backend(name)
+    return None
+
+
+def _sort(app: ConsoleApp, column: str) -> str | None:
+    app.show_fleet().action_sort(column)
+    return None
+
+
+def _filter(app: ConsoleApp, text: str) -> str | None:
+    app.show_fleet().set_filter(text)
+    return None
+
+
+def _fleet(app: ConsoleApp, _: str) -> str | None:
+    app.show_fleet()
+    return None
+
+
+def _group(app: ConsoleApp, _: str) -> str | None:
+    app.show_fleet().action_group()
+    return None
+
+
+def _refresh(app: ConsoleApp, _: str) -> str | None:
+    app.action_refresh()
+    return None
+
+
+def _pause(app: ConsoleApp, _: str) -> str | None:
+    app.action_pause()
+    return None
+
+
+def _save(app: ConsoleApp, _: str) -> str | None:
+    app.action_save()
+    return None
+
+
+def _help(app: ConsoleApp, _: str) -> str | None:
+    app.action_help()
+    return None
+
+
+def _problems(app: ConsoleApp, _: str) -> str | None:
+    app.show_problems()
+    return None
+
+
+def _theme(app: ConsoleApp, name: str) -> str | None:
+    app.theme = f"genaigw-{name}"
+    return None
+
+
+def _quit(app: ConsoleApp, _: str) -> str | None:
+    app.exit(0)
+    return None
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("fleet", ("fl", "backends"), "", "Every backend of the gateway", _fleet),
+    Command("backend", ("b", "be"), "NAME", "Open one backend", _open_backend, _backend_names),
+    Command("filter", ("fi",), "[WORDS]", "Show rows with all words, !word hides", _filter),
+    Command("sort", ("so",), "COLUMN", "Sort the fleet", _sort, lambda app: tuple(SORT_BY_COLUMN)),
+    Command("group", ("g",), "", "Group by pool and route, or one flat list", _group),
+    Command("refresh", ("r",), "", "Fetch everything now", _refresh),
+    Command("pause", ("p",), "", "Let the feeds rest, or go on", _pause),
+    Command("problems", ("err",), "", "What the console itself could not do", _problems),
+    Command("save", ("w",), "", "Save what is seen as text and CSV", _save),
+    Command("theme", ("th",), "NAME", "Dark or light", _theme, lambda app: ("dark", "light")),
+    Command("help", ("h", "?"), "", "Every key of this screen", _help),
+    Command("quit", ("q", "q!", "exit"), "", "Leave", _quit),
+)
+
+
+def find(word: str) -> Command | None:
+    """The command with this name or alias."""
+    return next((command for command in COMMANDS if word == command.name or word in command.aliases), None)
+
+
+def check(app: ConsoleApp, line: str) -> str | None:
+    """Why a typed line cannot be run, None when it can."""
+    word, _, argument = line.strip().partition(" ")
+    argument = argument.strip()
+    if not word:
+        return None
+    command = find(word)
+    if command is None:
+        close = get_close_matches(word, [c.name for c in COMMANDS], n=1)
+        return f"no command “{word}”" + (f"; did you mean {close[0]}?" if close else "; Tab shows them")
+    if argument and not command.argument:
+        return f"{command.name} takes nothing behind it"
+    if command.needs_argument and not argument:
+        return f"{command.name} needs {command.argument}"
+    choices = command.choices(app)
+    if argument and choices and argument not in choices:
+        close = get_close_matches(argument, choices, n=1)
+        rest = f"did you mean {close[0]}?" if close else f"there are {', '.join(choices[:8])}"
+        return f"{command.name} knows no “{argument}”; {rest}"
+    return None
+
+
+def execute(app: ConsoleApp, line: str) -> str | None:
+    """Run a typed line. Returns the sentence that says why not, None when done."""
+    error = check(app, line)
+    word, _, argument = line.strip().partition(" ")
+    command = find(word)
+    if error is not None or command is None:
+        return error
+    return command.run(app, argument.strip())
+
+
+def complete(app: ConsoleApp, line: str) -> list[tuple[str, str]]:
+    """What the line could become: whole lines with a word about each, best first."""
+    word, space, rest = line.lstrip().partition(" ")
+    if not space:
+        known = [c for c in COMMANDS if c.name.startswith(word) or word in c.aliases]
+        known.sort(key=lambda c: word not in (c.name, *c.aliases))
+        return [(f"{c.name} " if c.argument else c.name, _usage(c)) for c in known]
+    command = find(word)
+    if command is None:
+        return []
+    wanted = rest.strip().casefold()
+    choices = command.choices(app)
+    ranked = [c for c in choices if c.casefold().startswith(wanted)]
+    ranked += [c for c in choices if wanted in c.casefold() and c not in ranked]
+    return [(f"{command.name} {choice}", "") for choice in ranked]
+
+
+def _usage(command: Command) -> str:
+    argument = f"{command.argument} · " if command.argument else ""
+    aliases = f" ({', '.join(command.aliases)})" if command.aliases else ""
+    return f"{argument}{command.summary}{aliases}"

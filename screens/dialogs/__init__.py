@@ -1,0 +1,1 @@
+"""Boxes over a screen: help, the command prompt, a question before something is done."""

@@ -1,0 +1,1 @@
+"""The fleet: every backend of the gateway in one table, worst news first."""

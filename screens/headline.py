@@ -1,0 +1,134 @@
+"""The lines every screen shares: header, verdict, problems, hints. Pure: from the snapshot to cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.domain.snapshot import GatewaySnapshot, Level, Problem
+from screens.figures import format_count
+from screens.spans import Cell, Span, Tone, join, shorten, visible, width_of, wrap
+
+LEVEL_GLYPHS: dict[Level, tuple[str, Tone]] = {
+    Level.OK: ("●", Tone.GOOD),
+    Level.WARNING: ("▲", Tone.WARN),
+    Level.CRITICAL: ("✖", Tone.HARM),
+    Level.UNKNOWN: ("?", Tone.QUIET),
+}
+
+PUBLIC_CLOUD = "AzureCloud"
+
+
+def badges(snapshot: GatewaySnapshot, is_paused: bool) -> list[Cell]:
+    """What must never be overlooked, as words on colour: where we are and what may be done here."""
+    listed: list[Cell] = []
+    if snapshot.is_production:
+        listed.append((Span(" PRODUCTION ", Tone.BADGE_PRODUCTION),))
+    if snapshot.simulated:
+        listed.append((Span(" SIMULATED ", Tone.BADGE_SIMULATED),))
+    elif snapshot.cloud_name:
+        listed.append((Span(visible(snapshot.cloud_name), Tone.QUIET),))
+    if snapshot.is_read_only:
+        listed.append((Span(" READ-ONLY ", Tone.BADGE_READ_ONLY),))
+    else:
+        listed.append((Span("read-write", Tone.QUIET),))
+    if is_paused or snapshot.is_paused:
+        listed.append((Span(" PAUSED ", Tone.BADGE),))
+    return listed
+
+
+def budget_cell(snapshot: GatewaySnapshot) -> Cell:
+    """Reads and writes Resource Manager says are left, `–` until it said so."""
+    budget = snapshot.budget
+    if budget.arm_reads_remaining is None and budget.arm_writes_remaining is None:
+        return Span("ARM ", Tone.QUIET), Span("–", Tone.FAINT)
+    parts: list[Cell] = []
+    for left, letter in ((budget.arm_reads_remaining, "r"), (budget.arm_writes_remaining, "w")):
+        if left is not None:
+            tone = Tone.WARN if left < 20 else Tone.QUIET
+            parts.append((Span(f"{format_count(left)}{letter}", tone),))
+    return (Span("ARM ", Tone.QUIET), *join(parts, " "))
+
+
+def header_line(snapshot: GatewaySnapshot, now: datetime, width: int, is_paused: bool = False) -> Cell:
+    """Gateway, region and subscription on the left; badges, budget and clock on the right. Never wider than `width`.
+
+    What is left out first: the subscription, the budget, the region, the seconds. Badges never are.
+    """
+    clock = (Span(now.strftime("%H:%M:%SZ"), Tone.QUIET),)
+    marks = badges(snapshot, is_paused)
+    name = visible(snapshot.gateway.name if snapshot.gateway else snapshot.service_name)
+    region = visible(snapshot.gateway.region) if snapshot.gateway else ""
+    subscription = _short_subscription(snapshot.subscription_id)
+    budget = budget_cell(snapshot)
+    for extras in ((region, subscription, budget), (region, "", budget), (region, "", ()), ("", "", ())):
+        left = join([(Span(name, Tone.STRONG),), *((Span(text, Tone.QUIET),) for text in extras[:2] if text)], " · ")
+        right = join([*marks, extras[2], clock], "  ")
+        room = width - width_of(left) - width_of(right) - 4
+        if room >= 0:
+            return (Span(" "), *left, Span(" " * (room + 2)), *right, Span(" "))
+    right = join(marks, " ")
+    left = (Span(shorten(name, max(1, width - width_of(right) - 3)), Tone.STRONG),)
+    gap = max(1, width - width_of(left) - width_of(right) - 2)
+    return (Span(" "), *left, Span(" " * gap), *right)
+
+
+def _short_subscription(subscription_id: str) -> str:
+    """The first block of a subscription id, or a short name whole."""
+    text = visible(subscription_id)
+    return f"sub {text[:8]}…" if len(text) > 12 else (f"sub {text}" if text else "")
+
+
+def verdict_lines(snapshot: GatewaySnapshot, width: int) -> list[Cell]:
+    """The answer first, wrapped to at most three lines."""
+    glyph, tone = LEVEL_GLYPHS[snapshot.verdict.level]
+    text_tone = {Tone.HARM: Tone.HARM, Tone.WARN: Tone.STRONG}.get(tone, Tone.PLAIN)
+    spans = (Span(f" {glyph} ", tone), Span(visible(snapshot.verdict.text), text_tone))
+    return wrap(spans, width - 1, indent=3, max_lines=3)
+
+
+def problem_lines(problems: Sequence[Problem], width: int) -> list[Cell]:
+    """The first problem in at most two lines and how many more there are; nothing when all is well."""
+    if not problems:
+        return []
+    first = problems[0]
+    more = f" (+{len(problems) - 1} more, :problems)" if len(problems) > 1 else ""
+    spans = (
+        Span(" ! ", Tone.WARN),
+        Span(visible(first.what), Tone.PLAIN),
+        Span(f" · {visible(first.where)}" if first.where else "", Tone.QUIET),
+        Span(f" → {visible(first.remedy)}" if first.remedy else "", Tone.ACCENT),
+    )
+    lines = wrap(spans, width - 1 - (len(more) if more else 0), indent=3, max_lines=2)
+    lines[-1] = (*lines[-1], Span(more, Tone.QUIET))
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A key and what it does, clickable by `action`."""
+
+    key: str
+    words: str
+    action: str
+
+
+def hints_line(hints: Sequence[Hint], width: int) -> Cell:
+    """As many hints as fit whole; the last one (help) always stays."""
+
+    def cell(hint: Hint) -> Cell:
+        return Span(hint.key, Tone.KEY, hint.action), Span(f" {hint.words}", Tone.QUIET, hint.action)
+
+    if not hints:
+        return ()
+    last = cell(hints[-1])
+    room = width - 2 - width_of(last)
+    shown: list[Cell] = []
+    for hint in hints[:-1]:
+        drawn = cell(hint)
+        if width_of(drawn) + 2 > room:
+            break
+        shown.append(drawn)
+        room -= width_of(drawn) + 2
+    return (Span(" "), *join([*shown, last], "  "))

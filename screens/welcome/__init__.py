@@ -1,0 +1,1 @@
+"""What a newcomer sees before there is a profile."""
