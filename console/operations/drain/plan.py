@@ -1,0 +1,231 @@
+"""What draining a backend would do, and whether it should be done. Pure: a snapshot in, a plan out.
+
+A refused guard means exit code 3 unless forced with a typed reason; read-only and a stale plan cannot be forced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from console.domain.gateway import BackendKind, Gateway, Pool, PoolMember, Route, RouteKind
+from console.domain.health import HealthState
+from console.domain.load import Window
+from console.domain.snapshot import BackendStatus, Drain, GatewaySnapshot
+from console.errors import GuardRefusal, NotFound
+from console.operations.drain.predict import Prediction, predict_load
+
+CAPACITY_LIMIT_RATIO = 1.0
+TIGHT_RATIO = 0.85
+"""A survivor predicted above this is worth a warning: the next burst is refused."""
+PREDICTION_MINUTES = 5
+
+_NOT_ROUTABLE = frozenset({HealthState.DRAINING, HealthState.DRAINED, HealthState.FAILING, HealthState.UNREACHABLE})
+
+
+class GuardVerdict(StrEnum):
+    """What a guard says."""
+
+    PASSED = "passed"
+    WARNING = "warning"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One rule and its outcome. `is_forceable`: whether a typed reason may overrule a refusal."""
+
+    name: str
+    verdict: GuardVerdict
+    text: str
+    is_forceable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChange:
+    """What one pool becomes."""
+
+    pool_name: str
+    before: tuple[PoolMember, ...]
+    after: tuple[PoolMember, ...]
+    own: PoolMember
+
+
+@dataclass(frozen=True, slots=True)
+class DrainPlan:
+    """Everything a dialog shows and an execution needs. Times are aware UTC."""
+
+    backend_name: str
+    planned_at: datetime
+    changes: tuple[PoolChange, ...]
+    aware_routes: tuple[Route, ...]
+    bypassing_routes: tuple[Route, ...]
+    requests_per_minute: float | None
+    prediction: Prediction
+    others_draining: tuple[Drain, ...]
+    guards: tuple[Guard, ...]
+
+    @property
+    def refusals(self) -> tuple[Guard, ...]:
+        """The guards that say no."""
+        return tuple(g for g in self.guards if g.verdict is GuardVerdict.REFUSED)
+
+    @property
+    def can_be_forced(self) -> bool:
+        """Whether a typed reason would be enough."""
+        return all(g.is_forceable for g in self.refusals)
+
+    def require_permission(self, *, force_reason: str | None) -> None:
+        """Go on only when no guard refuses, or all that do may be overruled and a reason is given.
+
+        Raises:
+            GuardRefusal: says which guards refuse and whether force would help.
+        """
+        if not self.refusals or (force_reason and self.can_be_forced):
+            return
+        remedy = "Give --force and --reason to do it all the same." if self.can_be_forced else ""
+        raise GuardRefusal(
+            f"{self.backend_name} is not drained: " + "; ".join(g.text for g in self.refusals),
+            remedy=remedy,
+        )
+
+
+def plan_drain(snapshot: GatewaySnapshot, backend_name: str) -> DrainPlan:
+    """Plan the drain of one backend.
+
+    Raises:
+        NotFound: no such backend.
+    """
+    status = snapshot.backend(backend_name)
+    gateway = snapshot.gateway
+    if status is None or gateway is None:
+        known = ", ".join(b.name for b in snapshot.backends) or "none is known yet"
+        raise NotFound(f"There is no backend {backend_name}", where=snapshot.service_name, remedy=f"Known: {known}.")
+    changes = tuple(_change(pool, member) for pool, member in gateway.pools_of(backend_name))
+    direct = [r for r in gateway.routes if r.kind is not RouteKind.POOL and r.target == backend_name]
+    prediction = predict_load(snapshot, backend_name, window=_window(snapshot, status))
+    others = tuple(d for d in snapshot.drains if d.backend_name != backend_name)
+    aware = tuple(r for r in direct if r.is_drain_aware)
+    bypassing = tuple(r for r in direct if not r.is_drain_aware)
+    guards = (
+        _guard_read_only(snapshot),
+        _guard_not_draining(snapshot, backend_name),
+        _guard_other_drains(others),
+        _guard_somewhere_to_go(changes, aware, bypassing),
+        *(_guard_last_member(snapshot, change) for change in changes),
+        _guard_capacity(prediction),
+        *(_guard_bypass(route) for route in bypassing),
+    )
+    return DrainPlan(
+        backend_name=backend_name,
+        planned_at=snapshot.observed_at,
+        changes=changes,
+        aware_routes=aware,
+        bypassing_routes=bypassing,
+        requests_per_minute=status.load.requests_per_minute.value,
+        prediction=prediction,
+        others_draining=others,
+        guards=tuple(g for g in guards if g is not None),
+    )
+
+
+def still_holds(plan: DrainPlan, gateway: Gateway) -> bool:
+    """Whether the pools are as the plan saw them: same members, priorities and weights."""
+    now = {change.pool_name: change.before for change in plan.changes}
+    seen = {pool.name: pool.members for pool, _ in gateway.pools_of(plan.backend_name)}
+    return now == seen
+
+
+def _change(pool: Pool, member: PoolMember) -> PoolChange:
+    after = tuple(m for m in pool.members if m.backend_name != member.backend_name)
+    return PoolChange(pool.name, pool.members, after, member)
+
+
+def _window(snapshot: GatewaySnapshot, status: BackendStatus) -> Window:
+    known = status.load.tokens_per_minute.window or status.load.requests_per_minute.window
+    if known is not None:
+        return known
+    end = snapshot.observed_at.replace(second=0, microsecond=0)
+    return Window(end - timedelta(minutes=PREDICTION_MINUTES), end)
+
+
+def _guard_read_only(snapshot: GatewaySnapshot) -> Guard | None:
+    if not snapshot.is_read_only:
+        return None
+    return Guard("read-only", GuardVerdict.REFUSED, "this profile is read-only", is_forceable=False)
+
+
+def _guard_not_draining(snapshot: GatewaySnapshot, backend_name: str) -> Guard:
+    mine = next((d for d in snapshot.drains if d.backend_name == backend_name), None)
+    if mine is None:
+        return Guard("not draining yet", GuardVerdict.PASSED, "nobody is draining it")
+    text = f"{mine.owner} is draining it since {mine.started_at:%H:%M}Z ({mine.reason})"
+    return Guard("not draining yet", GuardVerdict.REFUSED, text, is_forceable=False)
+
+
+def _guard_other_drains(others: tuple[Drain, ...]) -> Guard:
+    if not others:
+        return Guard("no other drain", GuardVerdict.PASSED, "no other drain is under way")
+    names = ", ".join(f"{d.backend_name} (by {d.owner})" for d in others)
+    return Guard("no other drain", GuardVerdict.REFUSED, f"another drain is under way: {names}")
+
+
+def _guard_somewhere_to_go(
+    changes: tuple[PoolChange, ...], aware: tuple[Route, ...], bypassing: tuple[Route, ...]
+) -> Guard | None:
+    if changes or aware:
+        return None
+    if bypassing:
+        return Guard(
+            "can be drained",
+            GuardVerdict.REFUSED,
+            "it is in no pool and no drain-aware route leads to it",
+            is_forceable=False,
+        )
+    return Guard("can be drained", GuardVerdict.WARNING, "no route to it was found: draining it moves nothing")
+
+
+def _guard_last_member(snapshot: GatewaySnapshot, change: PoolChange) -> Guard:
+    name = f"{change.pool_name} keeps a routable member"
+    drained = set(snapshot.gateway.drained_backends) if snapshot.gateway is not None else set()
+    routable = []
+    for member in change.after:
+        status = snapshot.backend(member.backend_name)
+        if status is not None and status.health.state not in _NOT_ROUTABLE and status.name not in drained:
+            routable.append(member.backend_name)
+    if routable:
+        return Guard(name, GuardVerdict.PASSED, f"{change.pool_name} keeps {len(routable)} routable members")
+    if not change.after:
+        # API Management refuses a pool without members (minItems 1), so force cannot help.
+        text = f"{change.pool_name} would have no member left"
+        return Guard(name, GuardVerdict.REFUSED, text, is_forceable=False)
+    left = ", ".join(m.backend_name for m in change.after)
+    return Guard(name, GuardVerdict.REFUSED, f"{change.pool_name} would keep only {left}, which cannot serve now")
+
+
+def _guard_capacity(prediction: Prediction) -> Guard:
+    over = [
+        s
+        for s in prediction.survivors
+        if s.kind is BackendKind.PAYG and s.predicted_ratio is not None and s.predicted_ratio > CAPACITY_LIMIT_RATIO
+    ]
+    if over or prediction.unplaced_tokens_per_minute > 1:
+        names = (
+            ", ".join(f"{s.backend_name} would reach {s.predicted_ratio:.0%}" for s in over) or "no survivor has room"
+        )
+        return Guard("capacity", GuardVerdict.REFUSED, f"survivors cannot carry it: {names}")
+    if prediction.unknown:
+        return Guard("capacity", GuardVerdict.WARNING, f"capacity not verified: {prediction.unknown[0]}")
+    tight = [s for s in prediction.survivors if s.predicted_ratio is not None and s.predicted_ratio > TIGHT_RATIO]
+    if tight:
+        names = ", ".join(f"{s.backend_name} at {s.predicted_ratio:.0%}" for s in tight)
+        return Guard("capacity", GuardVerdict.WARNING, f"survivors carry it, tightly: {names}")
+    return Guard("capacity", GuardVerdict.PASSED, "survivors have room")
+
+
+def _guard_bypass(route: Route) -> Guard:
+    line = f" line {route.line}" if route.line is not None else ""
+    users = f", used by {', '.join(route.used_by)}" if route.used_by else ""
+    text = f"{route.document}{line} names it directly and does not heed drains{users}: that traffic stays"
+    return Guard("every route heeds drains", GuardVerdict.WARNING, text)
