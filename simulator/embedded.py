@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulator import topology
+from simulator import apim, gateway, monitor, openai, topology
+from simulator import traffic as callers
+from simulator.deployments.routes import attach as attach_deployments
 from simulator.names import GATEWAY_HOST
 from simulator.scenarios import Scenario, load_scenario, parse_offset
 from simulator.world import World
@@ -51,8 +53,6 @@ def build_world(
     else:
         topology.write_demo(world)
     _attach_rooms(world, plot, lag)
-    from simulator import traffic as callers
-
     callers.attach(world, GATEWAY_HOST, plot.callers() if traffic and plot.world.topology == "demo" else ())
     world.rooms["scenario"] = plot
     _plan_events(world, plot, now)
@@ -64,10 +64,11 @@ def build_world(
 
 
 def _attach_rooms(world: World, plot: Scenario, lag: str) -> None:
-    _attach(world, "simulator.apim")
-    _attach(world, "simulator.openai")
-    _attach(world, "simulator.gateway")
-    _attach(world, "simulator.monitor")
+    apim.attach(world)
+    attach_deployments(world)
+    openai.attach(world)
+    gateway.attach(world)
+    monitor.attach(world, "real" if lag == "real" else "brisk")
     _attach(world, "simulator.logs", lag=lag if plot.world.log_lag_seconds is None else plot.world.log_lag_seconds)
 
 

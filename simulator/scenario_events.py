@@ -12,6 +12,7 @@ import msgspec
 
 from simulator.names import SERVICE, account_host, account_id
 from simulator.network import HostFault
+from simulator.resources.throttling import throttle
 from simulator.telemetry import ActivityEvent
 
 if TYPE_CHECKING:
@@ -250,14 +251,22 @@ class BackendUsesKey(_Event, frozen=True, kw_only=True, tag="backend-uses-key"):
 
 
 class ArmThrottle(_Event, frozen=True, kw_only=True, tag="arm-throttle"):
-    """Resource Manager's read and write buckets shrink to `bucket` tokens refilled at `refill_per_second`."""
+    """A neighbour with the same identity takes `drain_ratio` of Resource Manager's buckets every few seconds."""
 
-    bucket: float
-    refill_per_second: float
+    drain_ratio: float = 1.0
+    every_seconds: float = 4.0
+    for_seconds: float = 86_400.0
 
     def apply(self, world: World) -> None:
-        """Leave the wish where Resource Manager's throttle looks for it."""
-        world.rooms["arm-throttle"] = (self.bucket, self.refill_per_second)
+        """Begin to drain."""
+        end = world.now + self.for_seconds
+
+        def drain() -> None:
+            throttle(world).drain(self.drain_ratio)
+            if world.now < end:
+                world.call_at(world.now + self.every_seconds, drain)
+
+        drain()
 
 
 Event = (

@@ -9,14 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from simulator.entra.tokens import entra
 from simulator.openai.account import AccountHost, Authorizer
 from simulator.openai.deployment import DeploymentState
+from simulator.resources.errors import ArmError
 from simulator.telemetry import UtilizationSample
 
 if TYPE_CHECKING:
     from simulator.resources.store import Resource
     from simulator.world import World
 
+_AUDIENCES = ("cognitiveservices.azure.com", "ai.azure.com")
+_DATA_ACTION = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action"
+_OWNERS_ACTION = "Microsoft.CognitiveServices/accounts/write"
 _ACCOUNT_TYPE = "microsoft.cognitiveservices/accounts"
 _DEPLOYMENT_TYPE = "microsoft.cognitiveservices/accounts/deployments"
 
@@ -33,8 +38,22 @@ class OpenAiRoom:
         for deployment in world.store.of_type(_DEPLOYMENT_TYPE):
             self._changed(deployment.id, deployment)
         world.store.on_change(self._changed)
+        self.authorizers.append(self._accepts_entra)
         self._minute = int(world.now // 60) * 60
         world.call_at(self._minute + 60, self._end_minute)
+
+    def _accepts_entra(self, token: str, account_id: str) -> bool:
+        """Whether a token from Entra ID speaks for somebody who may call the account's models.
+
+        More lenient than Azure: an Owner is let in without a data role.
+        """
+        try:
+            principal = entra(self.world).authenticate(f"Bearer {token}", audiences=_AUDIENCES)
+        except ArmError:
+            return False
+        return principal.may(_OWNERS_ACTION, account_id) or any(
+            role.allows_data(_DATA_ACTION) for role in principal.roles_at(account_id)
+        )
 
     def deployment(self, account_name: str, deployment_name: str) -> DeploymentState | None:
         """A deployment's running state by account name and deployment name."""
