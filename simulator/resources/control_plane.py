@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from simulator.entra.tokens import entra
 from simulator.resources.accounts import register_accounts
 from simulator.resources.activity import ActivityLog
+from simulator.resources.application_insights import register_application_insights
 from simulator.resources.entities import answer_operation
 from simulator.resources.health import HealthWatch
 from simulator.resources.router import arm_router
@@ -28,6 +29,7 @@ def attach_control_plane(world: World) -> None:
     register_subscriptions(world, router)
     register_accounts(world, router)
     register_workspaces(world, router)
+    register_application_insights(world)
     world.rooms["arm-activity"] = ActivityLog(world)
     world.rooms["arm-health"] = HealthWatch(world, router)
     locations = "/subscriptions/{subscriptionId}/providers/{namespace}/locations/{location}"
