@@ -1,0 +1,163 @@
+"""The server and its control door: faults on any route, time that runs or stands, worlds made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Generator
+
+import aiohttp
+import pytest
+from azure.core.exceptions import DecodeError, HttpResponseError, ServiceRequestError, ServiceResponseError
+
+from simulator.network import HttpRequest, HttpResponse
+from simulator.server import Server, resolve_table
+from tests.simulator.arm_world import (
+    NOW,
+    RESOURCE_GROUP,
+    SERVICE,
+    SERVICE_NAME,
+    VERSION,
+    Http,
+    arm_server,
+    make_world,
+    sdk,
+)
+
+AT = (RESOURCE_GROUP, SERVICE_NAME)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ({"kind": "status", "status": 503, "code": "ServiceUnavailable"}, 503, "ServiceUnavailable"),
+        ({"kind": "throttle", "retry_after_seconds": 0}, 429, "TooManyRequests"),
+        ({"kind": "expired-token"}, 401, "ExpiredAuthenticationToken"),
+    ],
+)
+async def test_a_fault_is_felt_as_often_as_it_was_set(fault: dict[str, object], status: int, code: str) -> None:
+    async with arm_server() as server, sdk(server) as client:
+        http = Http(server)
+        await http("POST", "/_control/fault", {**fault, "path": "*/backends/*", "count": 1})
+        fine_elsewhere = await http("GET", f"{SERVICE}/apis?{VERSION}")
+        with pytest.raises(HttpResponseError) as felt:
+            await client.backend.get(*AT, "chat-pool")
+        again = await client.backend.get(*AT, "chat-pool")
+    assert fine_elsewhere[0] == 200
+    assert (felt.value.status_code, felt.value.error.code) == (status, code)
+    assert again.name == "chat-pool"
+
+
+async def test_a_stale_etag_fault_is_a_write_somebody_else_won() -> None:
+    async with arm_server() as server, sdk(server) as client:
+        await Http(server)("POST", "/_control/fault", {"kind": "stale-etag", "method": "PUT", "count": 1})
+        body = json.dumps({"properties": {"url": "https://a.example", "protocol": "http"}}).encode()
+        with pytest.raises(HttpResponseError) as lost:
+            await client.backend.create_or_update(*AT, "fresh", body)
+        won = await client.backend.create_or_update(*AT, "fresh", body)
+    assert lost.value.status_code == 412
+    assert won.name == "fresh"
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("reset", (ServiceRequestError, ServiceResponseError)),
+        ("truncate", (HttpResponseError, ServiceResponseError)),
+        ("wrong-json", DecodeError),
+    ],
+)
+async def test_broken_answers_break_as_they_do_in_life(kind: str, error: type[Exception]) -> None:
+    async with arm_server() as server, sdk(server) as client:
+        # aiohttp itself sends a GET once more when a connection breaks before the answer: two resets are one failure.
+        count = 2 if kind == "reset" else 1
+        await Http(server)("POST", "/_control/fault", {"kind": kind, "path": "*/chat-pool", "count": count})
+        with pytest.raises(error):
+            await client.backend.get(*AT, "chat-pool")
+        assert (await client.backend.get(*AT, "chat-pool")).name == "chat-pool"
+
+
+async def test_a_share_of_requests_can_fail_and_the_same_seed_fails_the_same() -> None:
+    async def statuses(seed: int) -> list[int]:
+        async with arm_server(make_world(seed)) as server:
+            http = Http(server)
+            await http("POST", "/_control/fault", {"kind": "status", "status": 500, "ratio": 0.5})
+            return [(await http("GET", f"{SERVICE}?{VERSION}"))[0] for _ in range(12)]
+
+    first, second, other = await statuses(1), await statuses(1), await statuses(2)
+    assert first == second
+    assert first != other
+    assert set(first) == {200, 500}
+
+
+async def test_the_control_door_says_what_it_does_not_understand() -> None:
+    async with arm_server() as server:
+        http = Http(server)
+        unknown = await http("POST", "/_control/fault", {"kind": "earthquake"})
+        negative = await http("POST", "/_control/advance", {"seconds": -1})
+        nothing = await http("GET", "/_control/nothing")
+        no_rebuild = await http("POST", "/_control/reset", {})
+        setting = await http("POST", "/_control/settings", {"entity_seconds": 9})
+    assert (unknown[0], negative[0], nothing[0], no_rebuild[0]) == (400, 400, 404, 400)
+    assert "earthquake" in unknown[2]["error"]
+    assert setting[2]["entity_seconds"] == 9.0
+
+
+async def test_time_moves_only_when_told_and_a_reset_makes_a_new_world() -> None:
+    async with arm_server(rebuild=make_world) as server:
+        http = Http(server)
+        advanced = await http("POST", "/_control/advance", {"seconds": 90})
+        await http("DELETE", f"{SERVICE}/namedValues/drained-backends?{VERSION}", headers={"if-match": "*"})
+        await http("POST", "/_control/reset", {"seed": 9})
+        fresh = Http(server)
+        back = await fresh("GET", f"{SERVICE}/namedValues/drained-backends?{VERSION}")
+        clock = await fresh("GET", "/_control/clock")
+        truth = await fresh("GET", "/_control/truth?start=0&end=2026-11-22T00:00:00Z")
+    assert advanced[2]["now"] == NOW + 90
+    assert back[0] == 200
+    assert (clock[2]["seed"], clock[2]["now"]) == (9, NOW)
+    assert truth[2] == {"models": [], "gateway": [], "attempts": []}
+
+
+def echo(request: HttpRequest) -> Generator[float, None, HttpResponse]:
+    """A host that thinks for a simulated minute and then streams."""
+    yield 60.0
+    chunks = [(0.0, b"data: one\n\n"), (30.0, f"data: {request.path}?{request.query}\n\n".encode())]
+    return HttpResponse(200, {"content-type": "text/event-stream"}, b"".join(c for _, c in chunks), chunks=chunks)
+
+
+async def test_a_host_is_reached_by_path_and_by_name_and_streams_over_time() -> None:
+    world = make_world()
+    world.network.hosts["slow.openai.azure.com"] = echo
+    async with Server(world, driven=True, speed=600.0) as server:
+        http = Http(server)
+        by_path = await asyncio.wait_for(http("GET", "/hosts/slow.openai.azure.com/openai/x?a=1"), 5)
+        elapsed = world.now - NOW
+        by_name = await asyncio.wait_for(http("GET", "/openai/x?a=1", headers={"host": "slow.openai.azure.com"}), 5)
+        with pytest.raises(aiohttp.ClientError):
+            await http("GET", "/hosts/nobody.openai.azure.com/")
+        table = resolve_table(world, server.base_url)
+    assert by_path[2] == "data: one\n\ndata: /openai/x?a=1\n\n"
+    assert by_name[2] == by_path[2]
+    assert elapsed >= 90.0
+    assert table["slow.openai.azure.com"] == f"{server.base_url}/hosts/slow.openai.azure.com"
+    assert table["management.azure.com"] == server.base_url
+
+
+async def test_a_driven_clock_follows_real_time_and_can_be_paused() -> None:
+    async with Server(make_world(), driven=True, speed=100.0) as server:
+        http = Http(server)
+        poll = await http(
+            "PUT", f"{SERVICE}/namedValues/n?{VERSION}", {"properties": {"displayName": "n", "value": "v"}}
+        )
+        path = poll[1]["azure-asyncoperation"].removeprefix(server.base_url)
+        running = await http("GET", path)
+        await http("POST", "/_control/clock", {"paused": True})
+        stands_at = server.world.now
+        await http("GET", f"{SERVICE}?{VERSION}")
+        stands = server.world.now == stands_at
+        await http("POST", "/_control/advance", {"seconds": 5})
+        done = await http("GET", path)
+    assert running[2]["status"] in ("InProgress", "Succeeded")
+    assert stands
+    assert done[2]["status"] == "Succeeded"
