@@ -58,12 +58,12 @@ class ProvisionedBucket:
         The extremes are over the minute's 10-second windows.
         """
         capacity = self.tokens_per_minute * _WINDOW_SECONDS / 60.0
+        if not capacity:
+            return 0.0, 0.0, 0.0
         first = minute // _WINDOW_SECONDS
-        parts = [
-            max(self._windows.pop(first + index, 0.0), 0.0) / capacity if capacity else 0.0
-            for index in range(60 // _WINDOW_SECONDS)
-        ]
-        return sum(parts) / len(parts), max(parts), min(parts)
+        costs = [self._windows.pop(first + index, 0.0) / capacity for index in range(60 // _WINDOW_SECONDS)]
+        # A correction may outweigh what a window admitted: the minute's sum counts it, no window goes below nothing.
+        return max(sum(costs), 0.0) / len(costs), max(*costs, 0.0), max(min(costs), 0.0)
 
     def _drained(self, now: float) -> float:
         elapsed = now - self._level_at
