@@ -217,7 +217,7 @@ def sparkline(series: Series | None, width: int, throttled: Series | None = None
             char, tone = "▁", Tone.FAINT
         else:
             char = _LEVELS[min(6, int(value / top * 6.999))]
-            tone = Tone.WARN if part is not None and part / value >= THROTTLED_RATIO else Tone.ACCENT
+            tone = Tone.WARN if part is not None and part / value >= THROTTLED_RATIO else Tone.TREND
         if spans and spans[-1].tone is tone:
             spans[-1] = Span(spans[-1].text + char, tone)
         else:

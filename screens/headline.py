@@ -114,21 +114,19 @@ class Hint:
     action: str
 
 
-def hints_line(hints: Sequence[Hint], width: int) -> Cell:
-    """As many hints as fit whole; the last one (help) always stays."""
+def hints_line(hints: Sequence[Hint], always: Sequence[Hint], width: int) -> Cell:
+    """As many `hints` as fit whole, then the ones that always stand (the prompt, quit, help)."""
 
     def cell(hint: Hint) -> Cell:
         return Span(hint.key, Tone.KEY, hint.action), Span(f" {hint.words}", Tone.QUIET, hint.action)
 
-    if not hints:
-        return ()
-    last = cell(hints[-1])
-    room = width - 2 - width_of(last)
+    tail = [cell(hint) for hint in always]
+    room = width - 2 - sum(width_of(drawn) + 2 for drawn in tail)
     shown: list[Cell] = []
-    for hint in hints[:-1]:
+    for hint in hints:
         drawn = cell(hint)
         if width_of(drawn) + 2 > room:
             break
         shown.append(drawn)
         room -= width_of(drawn) + 2
-    return (Span(" "), *join([*shown, last], "  "))
+    return (Span(" "), *join([*shown, *tail], "  "))

@@ -22,8 +22,6 @@ from screens.widgets.span_view import SpanView
 if TYPE_CHECKING:
     from screens.app import ConsoleApp
 
-LAST_HINT = "app.help"
-
 
 class Room(Screen[None]):
     """A screen of the console. Subclasses give `compose_body` and `show_snapshot`."""
@@ -86,23 +84,21 @@ class Room(Screen[None]):
         return [*problem_lines(self.console.problems, width)]
 
     def _draw_hints(self, width: int, height: int) -> list[Cell]:
-        return [hints_line(self.hints(), width)]
+        return [hints_line(*self.hints(), width)]
 
-    def hints(self) -> list[Hint]:
-        """The bindings that are shown, in the order they were written, help last."""
+    def hints(self) -> tuple[list[Hint], list[Hint]]:
+        """The bindings that are shown, in the order they were written: the screen's, and the app's, which stay."""
         seen: dict[str, Hint] = {}
-        last: Hint | None = None
+        always: dict[str, Hint] = {}
         for active in self._active():
             binding = active.binding
-            if not binding.show or not active.enabled or binding.id is None or binding.id in seen:
+            if not binding.show or not active.enabled or binding.id is None:
                 continue
-            action = binding.action if "." in binding.action else f"{_namespace(active)}{binding.action}"
+            namespace = _namespace(active)
+            action = binding.action if "." in binding.action.partition("(")[0] else f"{namespace}{binding.action}"
             hint = Hint(self.app.get_key_display(binding), binding.description, action)
-            if binding.id == LAST_HINT:
-                last = hint
-            else:
-                seen[binding.id] = hint
-        return [*seen.values(), *([last] if last else [])]
+            (always if namespace == "app." else seen).setdefault(binding.id, hint)
+        return list(seen.values()), list(always.values())
 
     def _active(self) -> list[ActiveBinding]:
         return list(self.active_bindings.values())

@@ -15,7 +15,10 @@ from rich.cells import cell_len, set_cell_size
 
 
 class Tone(StrEnum):
-    """What a piece of text means. Red (HARM) is for harm to callers, amber (WARN) for harm to come."""
+    """What a piece of text means. Red (HARM) is for harm to callers, amber (WARN) for harm to come.
+
+    TREND is the accent, calmer; the AREA tones are what lies under the line of a chart in ACCENT, WARN and HARM.
+    """
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -23,6 +26,10 @@ class Tone(StrEnum):
     FAINT = "faint"
     STALE = "stale"
     ACCENT = "accent"
+    TREND = "trend"
+    AREA = "area"
+    AREA_WARN = "area-warn"
+    AREA_HARM = "area-harm"
     GOOD = "good"
     WARN = "warn"
     HARM = "harm"

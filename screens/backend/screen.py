@@ -55,17 +55,18 @@ class BackendScreen(Room):
         """Sections in the order one asks: what is wrong, how it came, why, and how requests get here."""
         with VerticalScroll(id="body"):
             yield SpanView(self._section(sections.identity_lines), id="identity")
-            with Container(id="top"):
-                yield SpanView(self._section(sections.health_lines), id="health")
-                yield SpanView(self._section(self._figures), id="figures")
+            yield SpanView(self._section(sections.health_lines), id="health")
             with Container(id="charts"):
                 for index in range(CHARTS):
                     yield SpanView(self._chart(index), classes="chart")
             with Container(id="details"):
-                yield SpanView(self._section(self._routes), id="routes")
-                yield SpanView(self._section(sections.deployments_section), id="deployments")
-                yield SpanView(self._section(sections.breaker_section), id="breaker")
-                yield SpanView(self._section(self._errors), id="errors")
+                with Container(id="left"):
+                    yield SpanView(self._section(self._figures), id="figures")
+                    yield SpanView(self._section(sections.breaker_section), id="breaker")
+                with Container(id="right"):
+                    yield SpanView(self._section(self._routes), id="routes")
+                    yield SpanView(self._section(sections.deployments_section), id="deployments")
+                    yield SpanView(self._section(self._errors), id="errors")
 
     @property
     def status(self) -> BackendStatus | None:

@@ -29,27 +29,45 @@ from screens.spans import NO_DATA, Cell, Span, Tone, fit, join, or_dash, plain, 
 from screens.widgets.chart import Chart
 
 
+WRAPPED_COLUMN = 24
+"""A last column narrower than this is not worth wrapping into."""
+
+
 def heading(text: str, width: int, note: str = "") -> Cell:
     """A section's title with a quiet line to the right edge."""
+    note = shorten(note, max(0, width - len(text) - 4))
     spans = (Span(f" {text} ", Tone.HEAD), Span(f"{note} " if note else "", Tone.FAINT))
     return (*spans, Span("─" * max(0, width - width_of(spans) - 1), Tone.FAINT))
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[Cell]], width: int, right: Sequence[int] = ()) -> list[Cell]:
-    """Rows under titles. Columns are as wide as they need; the widest give way until all fit."""
+    """Rows under titles, nothing cut off: the last column wraps; where that does not do, every row is a sentence."""
     widths = [max([len(title), *(width_of(row[index]) for row in rows)]) for index, title in enumerate(titles)]
     room = width - 1 - 2 * len(titles)
-    while sum(widths) > room and max(widths) > 4:
-        widths[widths.index(max(widths))] -= 1
+    left_for_last = room - sum(widths[:-1])
+    if left_for_last < min(widths[-1], WRAPPED_COLUMN):
+        return [line for row in rows for line in _sentence(row, width)]
+    widths[-1] = min(widths[-1], left_for_last)
     lines: list[Cell] = []
-    heads = [(Span(shorten(title, widths[index]), Tone.FAINT),) for index, title in enumerate(titles)]
+    indent = 1 + sum(widths[:-1]) + 2 * (len(titles) - 1)
+    heads = [(Span(title, Tone.FAINT),) for title in titles]
     for row in (heads, *rows):
         spans: list[Span] = [Span(" ")]
-        for index, cell in enumerate(row):
-            spans.extend(fit(cell, widths[index], right=index in right))
-            spans.append(Span("  "))
-        lines.append(tuple(spans))
+        for index, cell in enumerate(row[:-1]):
+            spans.extend((*fit(cell, widths[index], right=index in right), Span("  ")))
+        last = row[-1]
+        if len(titles) - 1 in right:
+            last = fit(last, widths[-1], right=True)
+        first, *more = wrap(last, widths[-1])
+        lines.append((*spans, *first))
+        lines.extend((Span(" " * indent), *line) for line in more)
     return lines
+
+
+def _sentence(row: Sequence[Cell], width: int) -> list[Cell]:
+    """A row as one sentence over as many lines as it takes."""
+    said = [cell for cell in row if cell != NO_DATA]
+    return wrap((Span(" "), *join(said, " · ")), width - 1, indent=3)
 
 
 def identity_lines(status: BackendStatus, width: int) -> list[Cell]:

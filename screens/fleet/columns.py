@@ -37,7 +37,7 @@ PLANS = (
     ColumnPlan("errors", "ERR", "failed", 6, 8, 6, right=True),
     ColumnPlan("latency", "P95", "", 6, 6, 5, right=True),
     ColumnPlan("tokens", "TOKENS", "/min", 7, 7, 10, right=True),
-    ColumnPlan("trend", "TREND", "requests, 60 min", 12, 60, 7),
+    ColumnPlan("trend", "TREND", "60m requests", 12, 60, 7),
     ColumnPlan("age", "AGE", "of data", 7, 7, 9, right=True),
 )
 """In the order they stand."""

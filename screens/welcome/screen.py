@@ -121,9 +121,10 @@ class WelcomeScreen(Room):
             ),
         ]
 
-    def hints(self) -> list[Hint]:
+    def hints(self) -> tuple[list[Hint], list[Hint]]:
         """No demo, no hint of it."""
-        return [hint for hint in super().hints() if self.console.open_demo is not None or hint.action != "screen.demo"]
+        own, always = super().hints()
+        return (own if self.console.open_demo is not None else []), always
 
     def _show_progress(self, progress: float | None) -> None:
         self._progress = progress

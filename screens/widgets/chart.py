@@ -1,7 +1,7 @@
-"""A series over time as a braille area with axes. Pure drawing; `SpanView` shows it.
+"""A series over time as an area with axes, in eighths of a line. Pure drawing; `SpanView` shows it.
 
-A minute without data leaves a gap; a zero stands on the ground line. The title carries name, unit and newest value, so
-nothing is told by the shape or the colour alone.
+A minute without data leaves a gap; a zero is a faint step on the ground. The title carries name, unit and newest value,
+so nothing is told by the shape or the colour alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from console.domain.load import Series
 from screens.figures import format_time
 from screens.spans import Cell, Span, Tone, fit, shorten, width_of
 
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Braille dots of a cell by row (top first) and column."""
+_STEPS = "▁▂▃▄▅▆▇█"
 
-_BLANK = 0x2800
+_AREAS = {Tone.ACCENT: Tone.AREA, Tone.WARN: Tone.AREA_WARN, Tone.HARM: Tone.AREA_HARM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,11 @@ def draw_chart(chart: Chart, width: int, height: int) -> list[Cell]:
 
 
 def _title(chart: Chart, newest: float | None, width: int) -> Cell:
-    value = (Span(chart.render(newest), Tone.STRONG),) if newest is not None else (Span("–", Tone.FAINT),)
+    value = (
+        (Span("last ", Tone.FAINT), Span(chart.render(newest), Tone.STRONG))
+        if newest is not None
+        else (Span("–", Tone.FAINT),)
+    )
     room = width - width_of(value) - 1
     left = (Span(shorten(chart.title, room), Tone.PLAIN), Span(f" {chart.unit}" if chart.unit else "", Tone.QUIET))
     return (*fit(left, max(1, room)), Span(" "), *value)
@@ -82,19 +85,19 @@ def nice_top(value: float) -> float:
 
 def _plot(chart: Chart, top: float, width: int, rows: int) -> list[Cell]:
     assert chart.series is not None
-    levels = rows * 4
-    columns = spread(chart.series.values, width * 2)
-    heights = [None if v is None else max(1, min(levels, round(v / top * levels))) for v in columns]
+    steps = rows * len(_STEPS)
+    columns = spread(chart.series.values, width)
     limit_row = None
     if chart.limit is not None and chart.limit <= top:
-        limit_row = rows - 1 - min(rows - 1, int((chart.limit / top * levels - 1e-9) // 4))
+        limit_row = rows - 1 - min(rows - 1, int((chart.limit / top * steps - 1e-9) // len(_STEPS)))
     lines: list[Cell] = []
     for row in range(rows):
+        ground = (rows - row - 1) * len(_STEPS)
         spans: list[Span] = []
-        for cell in range(width):
-            char, tone = _cell_at(chart, columns, heights, cell, (rows - row - 1) * 4)
-            if char == chr(_BLANK):
-                char, tone = ("╌", Tone.WARN) if row == limit_row else (" ", Tone.FAINT)
+        for value in columns:
+            char, tone = _cell_at(chart, value, top, steps, ground)
+            if char == " " and row == limit_row:
+                char, tone = "╌", Tone.WARN
             if spans and spans[-1].tone is tone:
                 spans[-1] = Span(spans[-1].text + char, tone)
             else:
@@ -103,23 +106,22 @@ def _plot(chart: Chart, top: float, width: int, rows: int) -> list[Cell]:
     return lines
 
 
-def _cell_at(
-    chart: Chart, columns: Sequence[float | None], heights: Sequence[int | None], cell: int, ground: int
-) -> tuple[str, Tone]:
-    """The braille character of one cell whose lowest dot is `ground` dots above zero, and its tone."""
-    code = _BLANK
+def _cell_at(chart: Chart, value: float | None, top: float, steps: int, ground: int) -> tuple[str, Tone]:
+    """The character of one cell whose lowest edge is `ground` steps above zero, and its tone."""
+    if value is None:
+        return " ", Tone.FAINT
+    if value <= 0:
+        return ("▁", Tone.FAINT) if ground == 0 else (" ", Tone.FAINT)
+    height = max(1, min(steps, round(value / top * steps)))
     tone = chart.tone
-    for side in (0, 1):
-        height = heights[cell * 2 + side]
-        if height is None:
-            continue
-        for dot in range(4):
-            if height > ground + 3 - dot:
-                code |= _DOTS[dot][side]
-        value = columns[cell * 2 + side]
-        if chart.warn_from is not None and value is not None and value >= chart.warn_from and tone is Tone.ACCENT:
-            tone = Tone.WARN
-    return chr(code), tone
+    if tone is Tone.ACCENT and chart.warn_from is not None and value >= chart.warn_from:
+        tone = Tone.WARN
+    above = height - ground
+    if above <= 0:
+        return " ", Tone.FAINT
+    if above > len(_STEPS):
+        return "█", _AREAS.get(tone, tone)
+    return _STEPS[above - 1], tone
 
 
 def spread(values: Sequence[float | None], width: int) -> list[float | None]:

@@ -28,7 +28,6 @@ class Grid(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     Grid {
         height: 1fr;
-        scrollbar-size-vertical: 1;
         scrollbar-gutter: stable;
         overflow-x: hidden;
         overflow-y: auto;
@@ -143,7 +142,7 @@ class Grid(ScrollView, can_focus=True):
         self.virtual_size = Size(self.columns_width, len(self._rows) + HEADER_LINES)
         last = max(0, len(self._rows) - 1)
         if cursor_key is None:
-            self._cursor = 0
+            self._cursor = next((index for index, row in enumerate(self._rows) if not row.is_group), 0)
         elif (kept := self._index.get(cursor_key)) is not None:
             if kept != self._cursor:
                 self._cursor = kept
