@@ -85,6 +85,13 @@ var subscriptionId = subscription().id
 
 var suffix = uniqueString(subscriptionId, username)
 
+// Names are made here, not handed over as outputs: so a what-if can tell every resource before anything runs.
+var serviceName = 'apim-genaigw-${suffix}'
+var workspaceName = 'log-genaigw-${suffix}'
+var applicationInsightsName = 'appi-genaigw-${suffix}'
+var eventHubNamespaceName = 'evhns-genaigw-${suffix}'
+var eventHubName = 'genai-usage'
+
 var tags = {
   'genaigw-username': username
 }
@@ -137,8 +144,11 @@ module monitoring 'modules/monitoring.bicep' = {
   scope: group
   params: {
     location: location
-    suffix: suffix
     tags: tags
+    workspaceName: workspaceName
+    applicationInsightsName: applicationInsightsName
+    eventHubNamespaceName: eventHubNamespaceName
+    eventHubName: eventHubName
   }
 }
 
@@ -147,17 +157,20 @@ module gateway 'modules/gateway.bicep' = {
   scope: group
   params: {
     location: location
-    suffix: suffix
     tags: tags
+    serviceName: serviceName
     sku: sku
     skuCapacity: skuCapacity
     publisherName: publisherName
     publisherEmail: publisherEmail
-    workspaceName: monitoring.outputs.workspaceName
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
-    eventHubNamespaceName: monitoring.outputs.eventHubNamespaceName
-    eventHubName: monitoring.outputs.eventHubName
+    workspaceName: workspaceName
+    applicationInsightsName: applicationInsightsName
+    eventHubNamespaceName: eventHubNamespaceName
+    eventHubName: eventHubName
   }
+  dependsOn: [
+    monitoring
+  ]
 }
 
 // The accounts may live in other resource groups and subscriptions. One after the other: an account takes one write at a time.
@@ -175,19 +188,22 @@ module routing 'modules/routing.bicep' = {
   name: 'genaigw-routing-${suffix}'
   scope: group
   params: {
-    serviceName: gateway.outputs.serviceName
+    serviceName: serviceName
     ptuEndpoint1: ptuEndpoint1
     paygEndpoint1: paygEndpoint1
     paygEndpoint2: paygEndpoint2
     drainedBackends: drainedBackends
   }
+  dependsOn: [
+    gateway
+  ]
 }
 
 module fragments 'modules/fragments.bicep' = {
   name: 'genaigw-fragments-${suffix}'
   scope: group
   params: {
-    serviceName: gateway.outputs.serviceName
+    serviceName: serviceName
   }
   dependsOn: [
     routing
@@ -198,7 +214,7 @@ module inferenceApi 'modules/inference-api.bicep' = {
   name: 'genaigw-inference-${suffix}'
   scope: group
   params: {
-    serviceName: gateway.outputs.serviceName
+    serviceName: serviceName
     apiName: 'azure-openai'
     displayName: 'Azure OpenAI'
     path: 'openai'
@@ -213,7 +229,7 @@ module latencyOrderApi 'modules/latency-order-api.bicep' = {
   name: 'genaigw-latency-order-${suffix}'
   scope: group
   params: {
-    serviceName: gateway.outputs.serviceName
+    serviceName: serviceName
   }
   dependsOn: [
     inferenceApi
@@ -226,7 +242,7 @@ module capabilityApi 'modules/inference-api.bicep' = [for name in capabilityApiN
   name: 'genaigw-api-${name}'
   scope: group
   params: {
-    serviceName: gateway.outputs.serviceName
+    serviceName: serviceName
     apiName: 'capability-${name}'
     displayName: 'Azure OpenAI: ${name}'
     path: '${name}/openai'
@@ -243,10 +259,13 @@ module alerts 'modules/alerts.bicep' = {
   params: {
     suffix: suffix
     tags: tags
-    serviceName: gateway.outputs.serviceName
+    serviceName: serviceName
     accountResourceIds: accountResourceIds
     actions: alertActions
   }
+  dependsOn: [
+    gateway
+  ]
 }
 
 // What the console needs to watch, drain, restore and deploy fragments, and nothing else.
@@ -315,6 +334,6 @@ resource operatorRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if 
 }
 
 output gatewayUrl string = gateway.outputs.gatewayUrl
-output apimServiceName string = gateway.outputs.serviceName
+output apimServiceName string = serviceName
 output resourceGroupName string = group.name
 output workspaceId string = monitoring.outputs.workspaceId

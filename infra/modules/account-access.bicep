@@ -9,6 +9,7 @@ resource account 'Microsoft.CognitiveServices/accounts@2024-10-01' existing = {
   name: accountName
 }
 
+// Named by the identity: a gateway that was deleted and made anew has another, and its assignment must be another too.
 resource openAiUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(account.id, principalId, openAiUserRoleId)
   scope: account

@@ -1,7 +1,7 @@
 // API Management with its identity, its loggers, and the diagnostics that fill the resource-specific tables.
 param location string
-param suffix string
 param tags object
+param serviceName string
 param sku string
 param skuCapacity int
 param publisherName string
@@ -27,7 +27,7 @@ resource eventHubNamespace 'Microsoft.EventHub/namespaces@2024-01-01' existing =
 }
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
-  name: 'apim-genaigw-${suffix}'
+  name: serviceName
   location: location
   tags: tags
   sku: {
@@ -140,6 +140,5 @@ resource azureMonitorDiagnostic 'Microsoft.ApiManagement/service/diagnostics@202
   ]
 }
 
-output serviceName string = service.name
 output gatewayUrl string = service.properties.gatewayUrl
 output principalId string = service.identity.principalId

@@ -1,10 +1,13 @@
 // Where the gateway's logs, metrics and usage records go.
 param location string
-param suffix string
 param tags object
+param workspaceName string
+param applicationInsightsName string
+param eventHubNamespaceName string
+param eventHubName string
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
-  name: 'log-genaigw-${suffix}'
+  name: workspaceName
   location: location
   tags: tags
   properties: {
@@ -16,7 +19,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
 }
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
-  name: 'appi-genaigw-${suffix}'
+  name: applicationInsightsName
   location: location
   tags: tags
   kind: 'web'
@@ -29,7 +32,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 resource eventHubNamespace 'Microsoft.EventHub/namespaces@2024-01-01' = {
-  name: 'evhns-genaigw-${suffix}'
+  name: eventHubNamespaceName
   location: location
   tags: tags
   sku: {
@@ -45,15 +48,11 @@ resource eventHubNamespace 'Microsoft.EventHub/namespaces@2024-01-01' = {
 
 resource eventHub 'Microsoft.EventHub/namespaces/eventhubs@2024-01-01' = {
   parent: eventHubNamespace
-  name: 'genai-usage'
+  name: eventHubName
   properties: {
     partitionCount: 4
     messageRetentionInDays: 7
   }
 }
 
-output workspaceName string = workspace.name
 output workspaceId string = workspace.properties.customerId
-output applicationInsightsName string = applicationInsights.name
-output eventHubNamespaceName string = eventHubNamespace.name
-output eventHubName string = eventHub.name

@@ -96,6 +96,17 @@ def test_every_fragment_can_be_chosen_and_every_capability_api_added(deployed: t
         assert world.store.get(f"{service}/apis/capability-{name}/policies/policy") is not None
 
 
+def test_what_if_before_a_deployment_knows_every_resource_but_who_the_gateway_will_be() -> None:
+    world = build_world("calm", history_seconds=60, now=NOW, traffic=False)
+    room, planned = plan(world)
+    changes = what_if_changes(room, planned, ids_only=False)
+    unknown = [c["resourceId"] for c in changes if c["changeType"] == "Unsupported"]
+    assert all("roleAssignments" in resource_id for resource_id in unknown)
+    created = " ".join(c["resourceId"] for c in changes if c["changeType"] == "Create")
+    for fragment in policy_files("fragment"):
+        assert f"/policyFragments/{fragment.name}" in created
+
+
 def test_what_if_after_a_deployment_announces_no_new_resource(deployed: tuple[World, str]) -> None:
     world, _ = deployed
     deploy(world)
