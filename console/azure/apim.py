@@ -51,8 +51,10 @@ class PolicyText:
     api: str | None = None
 
 
-async def fetch_gateway(session: AzureSession) -> Gateway:
-    """The service with its backends, pools, API names and drained backends; routes of policies are read separately.
+async def fetch_gateway(session: AzureSession) -> tuple[Gateway, list[NamedValue]]:
+    """The service with its backends, pools, API names and drained backends, and the named values beside it.
+
+    Routes of policies are read separately.
 
     Raises:
         ConsoleError: the service cannot be read at all.
@@ -61,7 +63,7 @@ async def fetch_gateway(session: AzureSession) -> Gateway:
         _fetch_service(session), _fetch_backends(session), fetch_named_values(session), _fetch_api_names(session)
     )
     drained = next((n.value for n in named_values if n.display_name == DRAINED_NAMED_VALUE), None)
-    return Gateway(
+    gateway = Gateway(
         name=str(service.name or session.profile.service_name),
         resource_id=str(service.id or session.profile.service_id),
         region=str(service.location or "").replace(" ", "").lower(),
@@ -74,6 +76,7 @@ async def fetch_gateway(session: AzureSession) -> Gateway:
         api_names=tuple(sorted(apis)),
         drained_backends=parse_drained(drained),
     )
+    return gateway, named_values
 
 
 async def _fetch_service(session: AzureSession) -> models.ApiManagementServiceResource:
