@@ -99,6 +99,7 @@ def _make_world(options: argparse.Namespace, seed: int, *, tell: bool) -> World:
 
 async def _run(options: argparse.Namespace) -> None:
     world = _make_world(options, options.seed, tell=True)
+    world.advance_to(time.time())  # what building took has passed in the world too
     tls = None
     if options.tls_certificate is not None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -233,6 +233,7 @@ class Server:
         if answer.reset:
             return await _hang_up(request)
         headers = {name: value for name, value in response.headers.items() if name.lower() not in _OWN_HEADERS}
+        headers.setdefault("server", "genaigw-simulator")
         if response.chunks is not None and request.method != "HEAD":
             return await self._send_over_time(request, response, headers)
         if answer.cut_ratio < 1.0 and response.body:

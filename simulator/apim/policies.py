@@ -53,11 +53,12 @@ def _prepare(context: WriteContext, kind: str, most_bytes: int) -> None:
     if len(value.encode()) > most_bytes:
         problems.add("value", f"The policy document exceeds the maximum length of {most_bytes} bytes.")
         return
-    text = from_escaped(value) if given_format == "xml" and context.method == "PUT" else value
-    for target, message in document_problems(context.world, context.service_id, context.path, text, kind):
+    found = document_problems(context.world, context.service_id, context.path, value, kind)
+    for target, message in found:
         problems.add(target, message)
-    properties["format"] = "rawxml"
-    properties["value"] = text
+    if not found:
+        properties["format"] = "rawxml"
+        properties["value"] = from_escaped(value) if given_format == "xml" else value
 
 
 def render_policy(resource: Resource, read: ReadContext) -> dict[str, Any]:

@@ -1,22 +1,111 @@
-"""What is wrong with a policy document, in API Management's words.
+"""What is wrong with a policy document, in API Management's words: its syntax, its language, and whom it names.
 
 Source: error frame "Error in element 'x' on line L, column C: ..." (API Management `ValidationError` details).
+Assumed: the words after the frame, and that a fragment, backend, logger or named value that does not exist is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simulator.apim.policy_language import PARSER
+from apimpolicy.document import Document, Element, PolicySyntaxError, named_values_in, parse
+from apimpolicy.position import Position
 from simulator.resources.ids import ResourcePath
 
 if TYPE_CHECKING:
     from simulator.world import World
 
+SECTIONS = ("inbound", "backend", "outbound", "on-error")
+
 
 def document_problems(world: World, service_id: str, path: ResourcePath, text: str, kind: str) -> list[tuple[str, str]]:
-    """(target, message) of everything API Management would refuse the document for."""
-    root = "fragment" if kind == "fragment" else "policies"
-    if PARSER is None:
-        return [] if f"<{root}" in text else [(root, f"The document must have the root element <{root}>.")]
-    return PARSER.problems(world, service_id, path, text, kind)
+    """(target, message) of everything API Management would refuse the document for.
+
+    Args:
+        kind: `policy` or `fragment`.
+    """
+    try:
+        document = parse(text)
+    except PolicySyntaxError as error:
+        return [("representation", _at_line(error.message, error.position))]
+    problems: list[tuple[str, str, Position | None]] = list(_structure(document, kind))
+    problems.extend(_dangling(world, service_id, document))
+    for name, position in named_values_in(text):
+        if not _is_named_value(world, service_id, name):
+            problems.append((_element_at(document, position), f"Cannot find a property '{name}'.", position))
+    return [(element, _framed(element, message, position)) for element, message, position in problems]
+
+
+def _framed(element: str, message: str, position: Position | None) -> str:
+    if position is None:
+        return message
+    return f"Error in element '{element}' on line {position.line}, column {position.column}: {message}"
+
+
+def _at_line(message: str, position: Position | None) -> str:
+    return message if position is None else f"{message} Line {position.line}, position {position.column}."
+
+
+def _walk(element: Element) -> Iterator[Element]:
+    yield element
+    for child in element.elements:
+        yield from _walk(child)
+
+
+def _element_at(document: Document, position: Position | None) -> str:
+    """The name of the innermost element that a position stands in."""
+    found = document.root.name
+    if position is None:
+        return found
+    here = (position.line, position.column)
+    for element in _walk(document.root):
+        start, end = element.position, element.end_position
+        if (start.line, start.column) <= here <= (end.line, end.column):
+            found = element.name
+    return found
+
+
+def _structure(document: Document, kind: str) -> Iterator[tuple[str, str, Position]]:
+    """Source: "Policies in Azure API Management" (sections) and "Reuse policy configurations" (what a fragment may hold)."""
+    root = document.root
+    wanted = "fragment" if kind == "fragment" else "policies"
+    if root.name != wanted:
+        yield root.name, f"The root element must be <{wanted}>.", root.position
+        return
+    if kind == "fragment":
+        for element in _walk(root):
+            if element is not root and element.name in (*SECTIONS, "base", "include-fragment", "fragment", "policies"):
+                yield element.name, f"<{element.name}> is not allowed in a policy fragment.", element.position
+        return
+    seen: set[str] = set()
+    for element in root.elements:
+        if element.name not in SECTIONS:
+            yield element.name, f"<{element.name}> is not a policy section.", element.position
+        elif element.name in seen:
+            yield element.name, f"The section <{element.name}> is given twice.", element.position
+        seen.add(element.name)
+
+
+def _dangling(world: World, service_id: str, document: Document) -> Iterator[tuple[str, str, Position]]:
+    """Elements that name something the service does not have. Expressions are not followed."""
+    named = {
+        "include-fragment": ("fragment-id", "policyFragments", "Policy fragment"),
+        "set-backend-service": ("backend-id", "backends", "Backend"),
+        "log-to-eventhub": ("logger-id", "loggers", "Logger"),
+    }
+    for element in _walk(document.root):
+        attribute, collection, noun = named.get(element.name, ("", "", ""))
+        wanted = (element.get(attribute) or "").strip() if attribute else ""
+        if not wanted or wanted.startswith("@") or "{{" in wanted:
+            continue
+        if world.store.get(f"{service_id}/{collection}/{wanted}") is None:
+            message = f"{noun} with id '{wanted}' could not be found."
+            yield element.name, "Logger not found" if noun == "Logger" else message, element.position
+
+
+def _is_named_value(world: World, service_id: str, name: str) -> bool:
+    return any(
+        str(known.properties.get("displayName", known.name)).lower() == name.lower()
+        for known in world.store.children(service_id, "namedValues")
+    )

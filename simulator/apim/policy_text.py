@@ -8,114 +8,128 @@ Assumed: attributes come back in double quotes, in the order they were written; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from html import unescape
-from typing import Any
 
-from simulator.apim.policy_language import PARSER
+from apimpolicy.document import (
+    CData,
+    Comment,
+    Element,
+    Instruction,
+    Node,
+    PolicySyntaxError,
+    Text,
+    encode_attribute,
+    encode_text,
+    is_expression,
+    parse,
+)
 
 
 @lru_cache(maxsize=512)
 def serialise(text: str, wanted: str) -> str:
-    """A stored (`rawxml`) document in the form `wanted`: `xml` or `rawxml`."""
-    if PARSER is None:
-        return text.replace("\r\n", "\n").replace("\n", "\r\n")
+    """A stored (`rawxml`) document in the form `wanted`: `xml` or `rawxml`. What cannot be read comes back as it is."""
     try:
-        document = PARSER.parse(text)
-    except PARSER.error:
-        # Written past the checks (a scenario did); what cannot be read is given back as it stands.
+        document = parse(text)
+    except PolicySyntaxError:
         return text
-    indent = "\t" if wanted == "rawxml" else "  "
-    lines: list[str] = [piece.strip() for piece in [_prologue(document)] if piece.strip()]
-    _print(document.root, 0, indent, wanted == "rawxml", lines)
-    return "\r\n".join(lines)
+    writer = _Writer(raw=wanted == "rawxml", indent="\t" if wanted == "rawxml" else "  ")
+    for node in (*document.prologue, document.root, *document.epilogue):
+        writer.write(node, 0)
+    return "\r\n".join(writer.lines)
 
 
 def from_escaped(text: str) -> str:
-    """A document written as `xml` (expressions escaped) in its `rawxml` form."""
-    if PARSER is None:
-        return text
-    try:
-        document = PARSER.parse(text)
-    except PARSER.error:
-        return text
-    lines: list[str] = [piece.strip() for piece in [_prologue(document)] if piece.strip()]
-    _print(document.root, 0, "    ", True, lines)
-    return "\n".join(lines)
+    """A document written as `xml` (expressions escaped) in its `rawxml` form, laid out as it was.
+
+    Raises:
+        PolicySyntaxError: it cannot be read.
+    """
+    document = parse(text)
+    return "".join(_unescaped(node) for node in (*document.prologue, document.root, *document.epilogue))
 
 
-def _prologue(document: Any) -> str:
-    prologue = document.prologue
-    if isinstance(prologue, str):
-        return prologue
-    return "\r\n".join(_comment(entry) for entry in prologue if type(entry).__name__ == "Comment")
+def _unescaped(node: Node) -> str:
+    if isinstance(node, Text):
+        return node.value if is_expression(node.value) else node.raw
+    if not isinstance(node, Element):
+        return _other(node)
+    attributes = "".join(
+        f"{a.leading}{a.name}{a.equals}{a.quote}{a.value if is_expression(a.value) else a.raw}{a.quote}"
+        for a in node.attributes
+    )
+    if node.self_closing and not node.children:
+        return f"<{node.name}{attributes}{node.tag_space}/>"
+    inner = "".join(_unescaped(child) for child in node.children)
+    return f"<{node.name}{attributes}{node.tag_space}>{inner}</{node.name}{node.end_space}>"
 
 
-def _comment(entry: Any) -> str:
-    text = str(entry.text)
-    return text if text.startswith("<!--") else f"<!--{text}-->"
+def _other(node: Comment | CData | Instruction) -> str:
+    if isinstance(node, Comment):
+        return f"<!--{node.value}-->"
+    if isinstance(node, CData):
+        return f"<![CDATA[{node.value}]]>"
+    return f"<?{node.value}?>"
 
 
-def _print(element: Any, depth: int, indent: str, raw: bool, lines: list[str]) -> None:
-    margin = indent * depth
-    head = f"{margin}<{element.name}" + "".join(f' {a.name}="{_value(a.value, raw)}"' for a in element.attributes)
-    children = [child for child in element.children if not _is_blank(child)]
-    if not children:
-        lines.append(f"{head} />")
-        return
-    if any(_is_text(child) for child in children):
-        inner = "".join(_inline(child, raw) for child in element.children)
-        lines.append(f"{head}>{inner}</{element.name}>")
-        return
-    lines.append(f"{head}>")
-    for child in children:
-        if _is_element(child):
-            _print(child, depth + 1, indent, raw, lines)
+class _Writer:
+    """Writes a tree the service's way, line by line."""
+
+    def __init__(self, *, raw: bool, indent: str) -> None:
+        self._raw = raw
+        self._indent = indent
+        self.lines: list[str] = []
+
+    def write(self, node: Node, depth: int) -> None:
+        """Add a node as lines of its own; blank text is layout and goes."""
+        margin = self._indent * depth
+        if isinstance(node, Element):
+            self._write_element(node, depth)
+        elif not isinstance(node, Text):
+            self.lines.append(f"{margin}{_other(node)}")
+        elif node.value.strip():
+            self.lines.append(f"{margin}{self._text(node)}")
+
+    def _write_element(self, element: Element, depth: int) -> None:
+        margin = self._indent * depth
+        head = margin + self._head(element)
+        if not _has_content(element.children):
+            self.lines.append(f"{head} />")
+        elif _has_text(element.children):
+            self.lines.append(f"{head}>{self._inline(element.children)}</{element.name}>")
         else:
-            lines.append(f"{indent * (depth + 1)}{_comment(child)}")
-    lines.append(f"{margin}</{element.name}>")
+            self.lines.append(f"{head}>")
+            for child in element.children:
+                self.write(child, depth + 1)
+            self.lines.append(f"{margin}</{element.name}>")
+
+    def _head(self, element: Element) -> str:
+        return f"<{element.name}" + "".join(f' {a.name}="{self._value(a.value)}"' for a in element.attributes)
+
+    def _inline(self, children: Sequence[Node]) -> str:
+        pieces = []
+        for child in children:
+            if isinstance(child, Element):
+                body = self._inline(child.children)
+                pieces.append(f"{self._head(child)}>{body}</{child.name}>" if body else f"{self._head(child)} />")
+            elif isinstance(child, Text):
+                pieces.append(self._text(child))
+            else:
+                pieces.append(_other(child))
+        return "".join(pieces)
+
+    def _text(self, text: Text) -> str:
+        if text.verbatim:
+            return text.raw
+        return text.value if self._raw and is_expression(text.value) else encode_text(text.value)
+
+    def _value(self, value: str) -> str:
+        return value if self._raw and is_expression(value) else encode_attribute(value)
 
 
-def _is_element(child: Any) -> bool:
-    return hasattr(child, "children")
+def _has_text(children: Sequence[Node]) -> bool:
+    return any(isinstance(child, Text | CData) and child.value.strip() for child in children)
 
 
-def _is_text(child: Any) -> bool:
-    return type(child).__name__ in ("Text", "CData")
-
-
-def _is_blank(child: Any) -> bool:
-    return type(child).__name__ == "Text" and not str(child.text).strip()
-
-
-def _inline(child: Any, raw: bool) -> str:
-    if _is_element(child):
-        lines: list[str] = []
-        _print(child, 0, "", raw, lines)
-        return "".join(lines)
-    if type(child).__name__ == "CData":
-        return f"<![CDATA[{child.text}]]>"
-    if type(child).__name__ == "Comment":
-        return _comment(child)
-    return _text(str(child.text), raw)
-
-
-def _is_expression(value: str) -> bool:
-    return value.strip().startswith(("@(", "@{"))
-
-
-def _text(value: str, raw: bool) -> str:
-    if raw and _is_expression(value):
-        return value
-    return _escape(value)
-
-
-def _value(value: str, raw: bool) -> str:
-    if raw and _is_expression(value):
-        return value
-    return _escape(value).replace('"', "&quot;")
-
-
-def _escape(value: str) -> str:
-    plain = unescape(value) if "&" in value else value
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _has_content(children: Sequence[Node]) -> bool:
+    return any(not isinstance(child, Text) or child.value.strip() for child in children)

@@ -1,7 +1,0 @@
-"""placeholder"""
-
-from __future__ import annotations
-
-from typing import Any
-
-PARSER: Any = None
