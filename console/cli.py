@@ -1,7 +1,7 @@
 """The command line: the composition root, the only place that knows the screens.
 
-Commands live in `console.commands`, one file each, and are imported when they are called: starting must be cheap. Every error
-is one line on standard error; a traceback goes to `--debug-log` only.
+Commands live in `console.commands`, one file each, and are imported when they are called: starting must be cheap.
+Every error is one line on standard error; a traceback goes to `--debug-log` only.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class LazyGroup(click.Group):
 @click.option("--profile", "profile_name", metavar="P", help="Which profile to use.")
 @click.option("--profile-file", type=click.Path(path_type=Path), metavar="F", help="Where the profiles are.")
 @click.option("--read-only", is_flag=True, help="Offer and allow no writes.")
-@click.option("--debug-log", type=click.Path(path_type=Path), metavar="F", help="Log requests and tracebacks, redacted.")
+@click.option(
+    "--debug-log", type=click.Path(path_type=Path), metavar="F", help="Log requests and tracebacks, redacted."
+)
 @click.version_option(package_name="genaigw-console", prog_name="genaigw-console")
 @click.pass_context
 def cli(
@@ -115,9 +117,7 @@ def _run_screens(
     from screens.app import run_app
 
     with _DemoOpener(options) as opener:
-        return run_app(
-            engine, open_demo=opener.open, profile_path=str(setting.path), starts_demo=starts_demo
-        )
+        return run_app(engine, open_demo=opener.open, profile_path=str(setting.path), starts_demo=starts_demo)
 
 
 class _DemoOpener:
@@ -229,7 +229,9 @@ def _outcome(run: Callable[[], Any]) -> int:
         return leaving.code if isinstance(leaving.code, int) else 0
     except Exception as error:
         logging.getLogger(__name__).exception("the command failed unexpectedly")
-        _tell(f"Something unexpected went wrong: {type(error).__name__}. Run again with --debug-log FILE and look there.")
+        _tell(
+            f"Something unexpected went wrong: {type(error).__name__}. Run again with --debug-log FILE and look there."
+        )
         return 1
     return result if isinstance(result, int) else 0
 

@@ -164,7 +164,9 @@ class Engine:
             for name in feeds:
                 failure = self.failure(name)
                 if failure is not None:
-                    raise ConsoleError(f"Waiting for {name}: {failure.what}", where=failure.where, remedy=failure.remedy)
+                    raise ConsoleError(
+                        f"Waiting for {name}: {failure.what}", where=failure.where, remedy=failure.remedy
+                    )
             if self._changed is None:
                 self._changed = asyncio.Event()
             await self._changed.wait()

@@ -278,7 +278,7 @@ def write_profile(path: Path, name: str, values: Mapping[str, Any], *, make_defa
         document["default"] = name
     if "profiles" not in document:
         document["profiles"] = tomlkit.table(is_super_table=True)
-    document["profiles"][name] = _toml_table(values)  # type: ignore[index]
+    document["profiles"][name] = _toml_table(values)
     save_privately(path, tomlkit.dumps(document))
 
 

@@ -24,20 +24,22 @@ from console.errors import ConsoleError, DeadlineExceeded, UsageError
 
 START_DEADLINE_SECONDS = 90.0
 STOP_DEADLINE_SECONDS = 5.0
+NO_GATEWAY_YET = "apim-not-deployed-yet"
+"""A profile names a gateway; a world that has none yet gets this name."""
 
 
 class ReadyLine(msgspec.Struct):
-    """What the simulator says of itself when it is ready."""
+    """What the simulator says of itself when it is ready. `service_name` None: the world has no gateway yet."""
 
     base_url: str
     subscription_id: str
     resource_group: str
-    service_name: str
+    service_name: str | None
     resolve: dict[str, str]
     identity_endpoint: str
     identity_header: str
     tenant_id: str = ""
-    workspace_id: str = ""
+    workspace_id: str | None = None
     control: str = ""
 
 
@@ -121,15 +123,20 @@ class SimulatorProcess:
         self._lines.put(None)
 
     def _ended(self) -> ConsoleError:
-        assert self._process is not None and self._errors is not None
+        assert self._process is not None
+        assert self._errors is not None
         code = self._process.wait(timeout=STOP_DEADLINE_SECONDS)
         self._errors.seek(0)
         said = [line.strip() for line in self._errors.read().splitlines() if line.strip()]
         reason = said[-1].removeprefix("__main__.py: error: ") if said else f"exit code {code}"
         self.stop()
         if code == 2:
-            return UsageError(f"The embedded Azure refuses its options: {reason}", remedy="See `genaigw-console simulate --help`.")
-        return ConsoleError(f"The embedded Azure ended before it was ready: {reason}", remedy="Try another --port or --scenario.")
+            return UsageError(
+                f"The embedded Azure refuses its options: {reason}", remedy="See `genaigw-console simulate --help`."
+            )
+        return ConsoleError(
+            f"The embedded Azure ended before it was ready: {reason}", remedy="Try another --port or --scenario."
+        )
 
     def wait(self) -> int:
         """Wait until it ends by itself; its exit code."""
@@ -154,7 +161,9 @@ class SimulatorProcess:
     def __enter__(self) -> SimulatorProcess:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -172,7 +181,7 @@ def profile_values(ready: ReadyLine) -> dict[str, Any]:
     values: dict[str, Any] = {
         "subscription_id": ready.subscription_id,
         "resource_group": ready.resource_group,
-        "service_name": ready.service_name,
+        "service_name": ready.service_name or NO_GATEWAY_YET,
         "credential": "managed-identity",
         "identity_endpoint": ready.identity_endpoint,
         "identity_header": ready.identity_header,

@@ -11,8 +11,9 @@ from console.domain.snapshot import BackendStatus, GatewaySnapshot
 
 NOTHING = "–"
 _HEADERS = (
-    "BACKEND", "KIND", "REGION", "POOLS", "HEALTH", "UTIL", "REQ/MIN", "429 MODEL", "429 CALLER", "ERRORS", "P95", "TOKENS/MIN", "AGE",
-)  # fmt: skip
+    *("BACKEND", "KIND", "REGION", "POOLS", "HEALTH"),
+    *("UTIL", "REQ/MIN", "429 MODEL", "429 CALLER", "ERRORS", "P95", "TOKENS/MIN", "AGE"),
+)
 _RIGHT = frozenset(_HEADERS[5:])
 
 
@@ -23,14 +24,20 @@ def status_text(snapshot: GatewaySnapshot, now: datetime) -> str:
     marks = [place, snapshot.cloud_name if not snapshot.simulated else "SIMULATED", f"{snapshot.observed_at:%H:%M:%SZ}"]
     if snapshot.is_production:
         marks.insert(1, "PRODUCTION")
-    lines = [printable(" · ".join(marks)), printable(f"{snapshot.verdict.level.value.upper()}: {snapshot.verdict.text}"), ""]
+    lines = [
+        printable(" · ".join(marks)),
+        printable(f"{snapshot.verdict.level.value.upper()}: {snapshot.verdict.text}"),
+        "",
+    ]
     if snapshot.backends:
         lines += table(_HEADERS, [_row(status, now) for status in snapshot.backends])
     lines += [""] if snapshot.backends else []
     for status in snapshot.backends:
         detail = "; ".join(status.health.reasons)
         if detail:
-            lines.append(printable(f"{status.name}: {status.health.state.value} ({status.health.evidence.value}): {detail}"))
+            lines.append(
+                printable(f"{status.name}: {status.health.state.value} ({status.health.evidence.value}): {detail}")
+            )
     for drain in snapshot.drains:
         lines.append(printable(f"drain of {drain.backend_name} by {drain.owner}: {drain.reason} ({drain.state})"))
     for problem in snapshot.problems:
@@ -76,7 +83,9 @@ def _age(status: BackendStatus, now: datetime) -> str:
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Aligned columns; figures to the right."""
     cells = [tuple(printable(cell) for cell in row) for row in rows]
-    widths = [max(len(header), *(len(row[i]) for row in cells)) if cells else len(header) for i, header in enumerate(headers)]
+    widths = [
+        max(len(header), *(len(row[i]) for row in cells)) if cells else len(header) for i, header in enumerate(headers)
+    ]
 
     def line(row: Sequence[str]) -> str:
         padded = (

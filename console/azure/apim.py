@@ -42,7 +42,8 @@ class NamedValue:
 class PolicyText:
     """One policy document or fragment in raw policy text.
 
-    `scope`: "global", "api NAME", "operation API/NAME", "product NAME" or "fragment NAME"; `api`: the API it belongs to.
+    `scope`: "global", "api NAME", "operation API/NAME", "product NAME" or "fragment NAME"; `api`: the API it belongs
+    to.
     """
 
     resource_id: str

@@ -1,7 +1,9 @@
 """Who the console is towards Azure. Imports azure-identity inside its functions.
 
-`default` prefers the login people already have: environment, then Azure CLI, then workload and managed identity. Probing the
-managed-identity endpoint first costs a second on a laptop. Source: azure-identity `DefaultAzureCredential` (order and cost).
+`default` prefers the login people already have: environment, then Azure CLI, then workload and managed identity.
+Probing the
+managed-identity endpoint first costs a second on a laptop. Source: azure-identity `DefaultAzureCredential` (order and
+cost).
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ def _identity_variables(profile: Profile) -> Mapping[str, str]:
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Show values in the environment while a credential reads it: azure-identity takes the endpoint from nowhere else."""
+    """Show values in the environment while a credential reads it: azure-identity takes the endpoint from
+    nowhere else.
+    """
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

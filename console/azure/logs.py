@@ -1,7 +1,7 @@
 """The gateway's logs, aggregated by the query service: what callers got, minute by minute.
 
-Raw rows are never pulled. Source: Log Analytics query API v1, table ApiManagementGatewayLogs (one row a request, the last
-attempt's backend in BackendUrl). Rows arrive late: how far the logs are complete is read from the newest row.
+Raw rows are never pulled. Source: Log Analytics query API v1, table ApiManagementGatewayLogs (one row a request, the
+last attempt's backend in BackendUrl). Rows arrive late: how far the logs are complete is read from the newest row.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from console.errors import ConsoleError, NotFound
 
 QUERY_ROLE = "Ask for the role Log Analytics Reader on the workspace."
 SETTLE_MINUTES = 1
-"""Assumed: a minute is complete in the logs this long after a row of the next minute arrived. A row carries the time its
-request began and is written when it ended, so slow answers come last."""
+"""Assumed: a minute is complete in the logs this long after a row of the next minute arrived. A row carries the time
+its request began and is written when it ended, so slow answers come last."""
 LATEST_ARRIVAL_MINUTES = 15
 """Assumed: what has not arrived after this long will not. Microsoft gives 3 to 10 minutes as usual."""
 
@@ -40,8 +40,8 @@ class Table:
 class TrafficReading:
     """What callers got. `known_until_at`: up to where the logs are complete; None when there is no row at all.
 
-    Keys of `loads` are (host, backend id) of the last attempt, lower-case. The host is "" when no backend was reached; the
-    id is "" except on hosts that serve several backends.
+    Keys of `loads` are (host, backend id) of the last attempt, lower-case. The host is "" when no backend was
+    reached; the id is "" except on hosts that serve several backends.
     """
 
     window: Window
@@ -109,7 +109,7 @@ async def fetch_traffic(
     """
     service_id = session.profile.service_id.lower()
     split = "|".join(["", *sorted(split_hosts), ""]) if split_hosts else ""
-    common = {"service_id": service_id, "split_hosts": split}
+    common: dict[str, str | int | datetime] = {"service_id": service_id, "split_hosts": split}
     span = {**common, "start_at": window.start_at, "end_at": window.end_at}
     traffic = await run_query(session, workspace_id, queries.load("traffic_by_backend", span), window)
     latest = max((_datetime(row["LatestAt"]) for row in traffic.rows), default=None)

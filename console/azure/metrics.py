@@ -1,7 +1,9 @@
 """Azure OpenAI's own metrics, per model deployment and minute: what the models did and what they refused.
 
-One batch call per region and kind of question; where batch is not allowed, account by account. Source: metrics:getBatch and
-Microsoft.Insights/metrics, api-version 2024-02-01; supported metrics of Microsoft.CognitiveServices/accounts. The service
+One batch call per region and kind of question; where batch is not allowed, account by account. Source:
+metrics:getBatch and
+Microsoft.Insights/metrics, api-version 2024-02-01; supported metrics of Microsoft.CognitiveServices/accounts. The
+service
 returns ten series unless asked for more, writes dimension names in lower case, and leaves out minutes without data.
 """
 
@@ -186,7 +188,9 @@ def settled_end(now: datetime) -> datetime:
 
 
 def parse_batch(result: MetricsQueryResult) -> Iterable[MetricSeries]:
-    """Series of one resource of a batch answer. The client drops the resource's id; a metric's own id still holds it."""
+    """Series of one resource of a batch answer. The client drops the resource's id; a metric's own id still
+    holds it.
+    """
     for metric in result.metrics:
         account_id = _account_of(str(metric.id))
         for element in metric.timeseries:

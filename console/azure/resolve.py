@@ -1,7 +1,7 @@
 """Which base URL stands for an Azure host: private endpoints, port-forwards and the embedded Azure alike. Pure.
 
-An entry's key is a host, or `*.suffix` for a family; `{host}` in its URL stands for the host's own name. Exact names win
-over families, longer families over shorter ones.
+An entry's key is a host, or `*.suffix` for a family; `{host}` in its URL stands for the host's own name. Exact names
+win over families, longer families over shorter ones.
 """
 
 from __future__ import annotations

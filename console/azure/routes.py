@@ -1,7 +1,7 @@
 """Which policies and fragments lead requests to which backend or pool, read from their text. No I/O.
 
-`set-backend-service` names a backend by id or by URL; an expression is shown with the backend names written in it. What cannot
-be parsed is reported, and the rest is still read.
+`set-backend-service` names a backend by id or by URL; an expression is shown with the backend names written in it.
+What cannot be parsed is reported, and the rest is still read.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import importlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from console.azure.refusal import explain, redact
 from console.azure.resolve import ResolveTable
@@ -113,7 +113,7 @@ class AzureSession:
         client = self._clients.get(key)
         if client is None:
             client = self._clients[key] = make()
-        return client  # type: ignore[no-any-return]
+        return cast(T, client)
 
     @property
     def arm(self) -> AsyncARMPipelineClient[Any, Any]:

@@ -56,7 +56,9 @@ def list_profiles(setting: Setting, as_json: bool) -> None:
 @click.option("--default", "make_default", is_flag=True, help="Make it the default.")
 @click.option("--replace", "may_replace", is_flag=True, help="Overwrite a profile of that name.")
 @click.pass_obj
-def add(setting: Setting, name: str, make_default: bool, may_replace: bool, profile_read_only: bool, **given: Any) -> None:
+def add(
+    setting: Setting, /, name: str, make_default: bool, may_replace: bool, profile_read_only: bool, **given: Any
+) -> None:
     """Add a profile to the profile file."""
     from console.errors import ProfileError
     from console.profile import write_profile
@@ -114,5 +116,3 @@ def _shown(profile: Profile) -> dict[str, Any]:
 def _marks(profile: Profile) -> str:
     words = (("production", profile.is_production), ("read-only", profile.is_read_only))
     return ", ".join(word for word, is_set in words if is_set)
-
-

@@ -11,7 +11,9 @@ import click
 
 @contextmanager
 def show_progress(what: str) -> Iterator[Callable[[float], None]]:
-    """Yield a function that shows a share from 0 to 1 in place; nothing is printed when standard error is no terminal."""
+    """Yield a function that shows a share from 0 to 1 in place; nothing is printed when standard error is no
+    terminal.
+    """
     if not sys.stderr.isatty():
         yield lambda share: None
         return

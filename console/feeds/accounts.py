@@ -1,4 +1,6 @@
-"""The accounts feed: which Azure OpenAI accounts stand behind the backends, and what is deployed there. Slow to change."""
+"""The accounts feed: which Azure OpenAI accounts stand behind the backends, and what is deployed there. Slow to
+change.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The metrics feed: what every model deployment behind a backend did, minute by minute. An hour first, then the newest."""
+"""The metrics feed: what every model deployment behind a backend did, minute by minute. An hour first, then the
+newest.
+"""
 
 from __future__ import annotations
 

@@ -75,15 +75,15 @@ class RoutesFeed:
         return problems
 
 
-async def _read_routes(
-    session: AzureSession, gateway: Gateway
-) -> tuple[tuple[Route, ...], tuple[ConsoleError, ...]]:
+async def _read_routes(session: AzureSession, gateway: Gateway) -> tuple[tuple[Route, ...], tuple[ConsoleError, ...]]:
     from console.azure.routes import find_routes
 
     texts, left_out = await apim.fetch_policies(session)
     reading = find_routes(texts, gateway.backends, gateway.pools)
     problems = [
-        ConsoleError(f"The policy text cannot be read for routes: {reason}", where=scope, remedy="Check it in the portal.")
+        ConsoleError(
+            f"The policy text cannot be read for routes: {reason}", where=scope, remedy="Check it in the portal."
+        )
         for scope, reason in reading.unreadable
     ]
     if left_out:
