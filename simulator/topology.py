@@ -72,7 +72,7 @@ def _embedding(capacity: int) -> ModelDeployment:
 
 ACCOUNTS: tuple[Account, ...] = (
     Account("aoai-contoso-swc-ptu", "swedencentral", "ptu-swedencentral", (_gpt("ProvisionedManaged", 100),)),
-    Account("aoai-contoso-eus2-ptu", "eastus2", "ptu-eastus2", (_gpt("ProvisionedManaged", 200),)),
+    Account("aoai-contoso-eus2-ptu", "eastus2", "ptu-eastus2", (_gpt("ProvisionedManaged", 250),)),
     Account("aoai-contoso-swc", "swedencentral", "payg-swedencentral", (_gpt("Standard", 300), _embedding(350))),
     Account("aoai-contoso-wus", "westus", "payg-westus", (_gpt("Standard", 300), _embedding(350))),
     Account("aoai-contoso-frc", "francecentral", "payg-legacy", (_gpt("Standard", 100),)),

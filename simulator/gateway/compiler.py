@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simulator.gateway.language import Element, Getter, attribute_value, parse_root, text_value
+from simulator.gateway.language import Element, Getter, attribute_value, parse_root, text_value, with_named_values
 from simulator.gateway.steps import Block, Step, block
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Compiler:
         if not chain:
             return []
         *above, document = chain
-        root = parse_root(document.text)
+        root = self._root(document.text)
         found = next((child for child in root.elements if child.name == section), None)
         if found is None:
             return self._section(above, section)
@@ -92,6 +92,9 @@ class Compiler:
             self.section, self._document, self._path = section, document, [path]
             steps.extend(self._statement(child))
         return steps
+
+    def _root(self, text: str) -> Element:
+        return parse_root(with_named_values(text, self.configuration.named_values))
 
     def numbered(self, elements: Sequence[Element]) -> list[tuple[Element, str]]:
         counts: dict[str, int] = {}
@@ -139,13 +142,14 @@ class Compiler:
         self._fragments[name] = None
         outer = self._document
         self._document = Document(outer.scope, f"fragment {name}", text)
-        compiled = self.steps(parse_root(text).elements)
+        compiled = self.steps(self._root(text).elements)
         self._document = outer
         return compiled
 
     def not_modelled(self, statement: Element, what: str) -> None:
         """Say that something in the current document is not modelled."""
-        self.note(f"{self._document.name}: {what} is not modelled and was skipped")
+        line = statement.position.line
+        self.note(f"{self._document.name}, line {line}: {what} is not modelled and was skipped")
 
     @contextmanager
     def inside(self, path: str) -> Iterator[None]:

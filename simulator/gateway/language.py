@@ -5,12 +5,11 @@ A value is either constant or asks the exchange. Everything that fails in an exp
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from apimpolicy.document import Element, parse, substitute_named_values
 from simulator.network import HttpResponse
 
 if TYPE_CHECKING:
@@ -19,23 +18,19 @@ if TYPE_CHECKING:
 Getter = Callable[["Exchange"], Any]
 
 
-class Element:
-    """Interim: well-formed documents only."""
-
-    def __init__(self, node: ET.Element) -> None:
-        self.name = node.tag
-        self._node = node
-        self.elements = [Element(child) for child in node]
-        self.text_content = node.text or ""
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        return self._node.get(name, default)
-
-
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def parse_root(text: str) -> Element:
-    fixed = re.sub(r'"@\((.*?)\)"', lambda m: '"@(' + m[1].replace("&", "&amp;").replace("<", "&lt;") + ')"', text)
-    return Element(ET.fromstring(fixed))
+    """The root element of a document or fragment whose named values are already substituted.
+
+    Raises:
+        PolicySyntaxError: the text is no policy document.
+    """
+    return parse(text).root
+
+
+def with_named_values(text: str, values: Mapping[str, str]) -> str:
+    """The text with every `{{name}}` replaced; unknown names stay as they are."""
+    return substitute_named_values(text, values) if "{{" in text else text
 
 
 def compile_value(text: str) -> tuple[bool, Any]:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from simulator.network import HttpRequest, HttpResponse
 from simulator.openai.answers import error_response
-from simulator.openai.deployment import Call, DeploymentState
+from simulator.openai.deployment import SPILLS_ON, Call, DeploymentState
 from simulator.openai.models import MODELS
 from simulator.openai.prompts import MalformedCall, read_prompt
 
@@ -103,13 +103,12 @@ class AccountHost:
             yield _REFUSAL_SECONDS
             text = f"The {operation} operation does not work with the specified model, {deployment.model_name}. Please choose different model and try again."
             return error_response(400, "OperationNotSupported", text)
-        call = Call(operation, prompt, version or "v1")
+        standard = self._spillover(deployment, request) if deployment.bucket is not None else None
+        call = Call(operation, prompt, version or "v1", spills_to=standard.name if standard is not None else None)
         response = yield from deployment.answer(call)
-        if response.status in (429, 500, 503) and deployment.bucket is not None:
-            standard = self._spillover(deployment, request)
-            if standard is not None:
-                spilled = Call(operation, prompt, call.api_version, deployment.name, response.status)
-                return (yield from standard.answer(spilled))
+        if standard is not None and response.status in SPILLS_ON:
+            spilled = Call(operation, prompt, call.api_version, deployment.name, response.status)
+            return (yield from standard.answer(spilled))
         return response
 
     def _spillover(self, deployment: DeploymentState, request: HttpRequest) -> DeploymentState | None:

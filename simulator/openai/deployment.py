@@ -30,17 +30,24 @@ OPERATIONS = {
 }
 REFUSAL_SECONDS = 0.004
 """Time a refusal takes. Assumed."""
+SPILLS_ON = (429, 500, 503, 400)
+"""What makes a provisioned deployment spill over; of the 400s only a context too long gets this far."""
 
 
 @dataclass(slots=True)
 class Call:
-    """One call on its way to a deployment. `spilled_from` is the provisioned deployment that refused it first."""
+    """One call on its way to a deployment.
+
+    `spilled_from` is the provisioned deployment that refused it first; `spills_to` the standard one that takes it when
+    this one will not.
+    """
 
     operation: str
     prompt: Prompt
     api_version: str
     spilled_from: str | None = None
     spill_status: int = 0
+    spills_to: str | None = None
 
 
 class DeploymentState:
@@ -240,6 +247,9 @@ class DeploymentState:
     def _publish(
         self, call: Call, arrived_at: float, status: int, output: int, first_ms: float, last_ms: float, cost: float
     ) -> None:
+        if call.spills_to is not None and status in SPILLS_ON:
+            # Counted once, where it ends: on the standard deployment, as spilled over.
+            return
         prompt = call.prompt
         self.world.telemetry.model_call(
             ModelCall(

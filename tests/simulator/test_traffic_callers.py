@@ -1,0 +1,68 @@
+"""What an operator relies on: callers send at their rate, in their rhythm, and change it when told."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator import traffic
+from simulator.names import GATEWAY_HOST
+from simulator.traffic import Caller, CallerState
+from tests.simulator.gateway_bench import Bench
+
+
+def start(bench: Bench, **settings: object) -> CallerState:
+    caller = Caller("app-search", **{"requests_per_minute": 60.0, "daily_swing": 0.0, **settings})  # type: ignore[arg-type]
+    return traffic.attach(bench.world, GATEWAY_HOST, [caller]).callers[0]
+
+
+def test_a_caller_keeps_its_rate() -> None:
+    bench = Bench()
+    caller = start(bench)
+    bench.world.advance(600)
+    assert caller.sent == pytest.approx(600, rel=0.12)
+    bench.world.advance(60)
+    assert set(caller.answered) == {200}
+
+
+def test_a_rate_may_ramp() -> None:
+    bench = Bench()
+    caller = start(bench)
+    caller.set_rate(180.0, over_seconds=120.0)
+    bench.world.advance(60)
+    assert caller.base_rate(bench.world.now) == pytest.approx(120.0)
+    bench.world.advance(60)
+    assert caller.base_rate(bench.world.now) == 180.0
+
+
+def test_a_rate_of_nothing_falls_silent_and_can_come_back() -> None:
+    bench = Bench()
+    caller = start(bench)
+    caller.set_rate(0.0)
+    bench.world.advance(300)
+    assert caller.sent == 0
+    caller.set_rate(60.0)
+    bench.world.advance(60)
+    assert caller.sent > 0
+
+
+def test_the_day_has_a_rhythm() -> None:
+    bench = Bench()
+    caller = start(bench, daily_swing=0.9)
+    day = (bench.world.now // 86400 + 1) * 86400
+    sent = {}
+    for hour in (2, 14):
+        bench.world.advance_to(day + hour * 3600 - 300)
+        before = caller.sent
+        bench.world.advance(600)
+        sent[hour] = caller.sent - before
+    assert sent[14] > 4 * sent[2]
+
+
+def test_a_wrong_key_is_the_callers_own_trouble() -> None:
+    bench = Bench()
+    caller = start(bench, key="nonsense")
+    bench.world.advance(60)
+    assert set(caller.answered) == {401}
+    caller.set_key(bench.key())
+    bench.world.advance(120)
+    assert 200 in caller.answered
