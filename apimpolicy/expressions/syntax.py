@@ -27,7 +27,7 @@ class SyntaxTree:
     Positions of nodes are relative to the author's text: the wrapper occupies one line before it.
     """
 
-    __slots__ = ("_source", "body", "error", "kind", "text")
+    __slots__ = ("body", "error", "kind", "source", "text")
 
     def __init__(self, text: str, kind: str) -> None:
         if kind not in _WRAPPERS:
@@ -35,8 +35,8 @@ class SyntaxTree:
         before, after = _WRAPPERS[kind]
         self.text = text
         self.kind = kind
-        self._source = before + text.encode("utf-8", "replace") + after
-        root = Parser(_LANGUAGE).parse(self._source).root_node
+        self.source = before + text.encode("utf-8", "replace") + after
+        root = Parser(_LANGUAGE).parse(self.source).root_node
         self.body: Node | None = _unwrap(root, kind)
         self.error: Node | None = None
         if self.body is None or root.has_error:
@@ -45,7 +45,7 @@ class SyntaxTree:
             self.error = _missing_operand(root)
 
     def text_of(self, node: Node) -> str:
-        return self._source[node.start_byte : node.end_byte].decode("utf-8")
+        return self.source[node.start_byte : node.end_byte].decode("utf-8")
 
     def position_of(self, node: Node, start: Position | None) -> Position:
         """Where `node` stands in the author's document, when the expression's text begins at `start`."""
@@ -53,7 +53,7 @@ class SyntaxTree:
 
     def position_at(self, offset: int, row: int, column_bytes: int, start: Position | None) -> Position:
         line_start = offset - column_bytes
-        column = len(self._source[line_start:offset].decode("utf-8", "replace"))
+        column = len(self.source[line_start:offset].decode("utf-8", "replace"))
         line = max(row - 1, 0)
         base = start or Position(1, 1)
         return Position(base.line + line, base.column + column if line == 0 else column + 1)

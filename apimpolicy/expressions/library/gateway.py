@@ -1,0 +1,569 @@
+"""The member tables of `context` and everything below it, and the extensions APIM adds (AsJwt, As<T>, ...)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import urllib.parse
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from apimpolicy.expressions.binder import default_of
+from apimpolicy.expressions.context import (
+    Api,
+    BasicCredentials,
+    Body,
+    Certificate,
+    Deployment,
+    Group,
+    Headers,
+    Jwt,
+    LastError,
+    MultiMap,
+    Operation,
+    PolicyContext,
+    Product,
+    Query,
+    Request,
+    Response,
+    Subscription,
+    Url,
+    User,
+    UserIdentity,
+    Workspace,
+)
+from apimpolicy.expressions.dates import DateTime, TimeSpan, from_datetime
+from apimpolicy.expressions.errors import CsException, argument_null, invalid_cast, null_reference
+from apimpolicy.expressions.json_values import JToken, value_json
+from apimpolicy.expressions.library.json_types import parse_array, parse_object
+from apimpolicy.expressions.library.numeric import byte_array
+from apimpolicy.expressions.library.values_of_system import Guid, parse_guid
+from apimpolicy.expressions.runtime_types import CLASSES, describe, dotnet_name, instance_check
+from apimpolicy.expressions.text import TEXT
+from apimpolicy.expressions.types import (
+    INTEGRAL_RANGES,
+    OBJECT,
+    STRING,
+    CType,
+    define,
+    define_enum,
+    extend,
+    make,
+    strip_nullable,
+)
+from apimpolicy.expressions.values import CsArray, CsDict, CsList, Runtime
+
+CLASSES.update(
+    IProxyRequestContext=PolicyContext, IRequest=Request, IResponse=Response, IMessageBody=Body, IUrl=Url, IApi=Api,
+    IOperation=Operation, IProduct=Product, ISubscription=Subscription, IUser=User, IDeployment=Deployment,
+    ILastError=LastError, IGroup=Group, IUserIdentity=UserIdentity, Jwt=Jwt, BasicAuthCredentials=BasicCredentials,
+    X509Certificate2=Certificate, IWorkspace=Workspace,
+)  # fmt: skip
+TEXT[Url] = str
+
+
+def unbox_as(value: Any, target: CType) -> Any:
+    """A variable as T: the cast GetValueOrDefault<T> makes. Raises InvalidCastException."""
+    inner = strip_nullable(target)
+    if value is None:
+        if target.is_value and target.name != "Nullable":
+            raise null_reference()
+        return None
+    if not instance_check(inner)(value):
+        raise invalid_cast(describe(value), dotnet_name(target))
+    return int(value) if inner.name in INTEGRAL_RANGES and inner.name != "int" else value
+
+
+def variable(variables: dict[str, Any], name: str | None) -> Any:
+    if name is None:
+        raise argument_null("key")
+    try:
+        return variables[name]
+    except KeyError:
+        raise CsException(
+            "KeyNotFoundException", f"The given key '{name}' was not present in the dictionary."
+        ) from None
+
+
+def _variable_or_default(variables: dict[str, Any], name: str) -> Any:
+    return variables.get(name)
+
+
+def _variable_as(types: tuple[CType, ...], variables: dict[str, Any], name: str) -> Any:
+    return unbox_as(variables[name], types[0]) if name in variables else default_of(types[0])
+
+
+def _variable_as_or(types: tuple[CType, ...], variables: dict[str, Any], name: str, fallback: Any) -> Any:
+    return unbox_as(variables[name], types[0]) if name in variables else fallback
+
+
+def _try_variable(variables: dict[str, Any], name: str) -> tuple[bool, Any]:
+    return name in variables, variables.get(name)
+
+
+_MAP: dict[str, Any] = {
+    "V this[string]": variable,
+    "int Count": len,
+    "bool ContainsKey(string)": lambda m, k: k in m,
+    "bool TryGetValue(string, out V)": _try_variable,
+    "V GetValueOrDefault(string)": _variable_or_default,
+    "IEnumerable<string> Keys": lambda m: CsList(m, STRING),
+    "IEnumerable<V> Values": lambda m: CsList(m.values(), OBJECT),
+}
+
+
+def _map_table(value_type: str) -> dict[str, Any]:
+    return {key.replace("V ", f"{value_type} ").replace("out V)", f"out {value_type})").replace("<V>", f"<{value_type}>"): value
+            for key, value in _MAP.items()}  # fmt: skip
+
+
+define(
+    "VariableDictionary", namespace="", bases=["IEnumerable<KeyValuePair<string, object>>"],
+    members={
+        **_map_table("object"),
+        "^T GetValueOrDefault<T>(string)": _variable_as,
+        "^T GetValueOrDefault<T>(string variableName, T defaultValue)": _variable_as_or,
+    },
+)  # fmt: skip
+define(
+    "ParameterDictionary",
+    namespace="",
+    bases=["IEnumerable<KeyValuePair<string, string>>"],
+    members={**_map_table("string"), "string GetValueOrDefault(string, string)": lambda m, k, d: m.get(k, d)},
+)
+define(
+    "CertificateDictionary",
+    namespace="",
+    bases=["IEnumerable<KeyValuePair<string, X509Certificate2>>"],
+    members=_map_table("X509Certificate2"),
+)
+
+
+def _multi_get(values: MultiMap, name: str) -> CsArray:
+    found = values.values(name)
+    if found is None:
+        raise CsException("KeyNotFoundException", f"The given key '{name}' was not present in the dictionary.")
+    return CsArray(found, STRING)
+
+
+def _multi_try(values: MultiMap, name: str) -> tuple[bool, Any]:
+    found = values.values(name)
+    return found is not None, None if found is None else CsArray(found, STRING)
+
+
+_MULTI: dict[str, Any] = {
+    "string[] this[string]": _multi_get,
+    "int Count": len,
+    "bool ContainsKey(string)": lambda m, k: k in m,
+    "bool TryGetValue(string, out string[])": _multi_try,
+    "string GetValueOrDefault(string)": lambda m, k: m.get(k),
+    "string GetValueOrDefault(string, string)": lambda m, k, d: m.get(k, d),
+    "IEnumerable<string> Keys": lambda m: CsList(m, STRING),
+    "IEnumerable<string[]> Values": lambda m: CsList(
+        [CsArray(v, STRING) for _, v in m.index.values()], make("[]", STRING)
+    ),
+}
+for _name in ("HeaderDictionary", "QueryDictionary"):
+    define(_name, namespace="", bases=["IEnumerable<KeyValuePair<string, string[]>>"], members=_MULTI)
+
+
+# -- bodies ----------------------------------------------------------------------------------------------------
+
+
+def body_as(runtime: Runtime, types: tuple[CType, ...], body: Body, preserve: bool) -> Any:
+    """Body.As<T>(preserveContent). A consumed body reads as null (as empty text for string).
+
+    Assumed: APIM does not document what the second read of a consumed body gives.
+    """
+    target = types[0]
+    raw = body.read(preserve)
+    runtime.charge((len(raw) >> 10) if raw else 0)
+    if target.name == "[]" and target.args[0].name == "byte":
+        return byte_array(raw or b"")
+    if target.name in ("string", "object"):
+        return _decode(raw or b"")
+    if raw is None:
+        return None
+    text = _decode(raw)
+    if target.name == "JObject":
+        return parse_object(runtime, text)
+    if target.name == "JArray":
+        return parse_array(runtime, text)
+    if target.name in ("JToken", "JValue", "JContainer"):
+        token = _parse_token(runtime, text)
+        return token if instance_check(target)(token) else unbox_as(token, target)
+    if target.name in ("XElement", "XDocument", "XNode"):
+        from apimpolicy.expressions.library.xml import parse_document, parse_element
+
+        return parse_element(text) if target.name == "XElement" else parse_document(text)
+    raise CsException("NotSupportedException", f"a body cannot be read as '{target}'")
+
+
+def _decode(raw: bytes) -> str:
+    return raw.decode("utf-8-sig", "replace")
+
+
+def _parse_token(runtime: Runtime, text: str) -> JToken:
+    from apimpolicy.expressions.library.json_types import _charged_parse
+
+    return _charged_parse(runtime, text)
+
+
+def _form(body: Body, preserve: bool) -> CsDict:
+    raw = body.read(preserve) or b""
+    made = CsDict(STRING, make("IList", STRING))
+    for name, value in urllib.parse.parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True):
+        if made.has(name):
+            made.get(name).append(value)
+        else:
+            made.add(name, CsList([value], STRING))
+    return made
+
+
+define(
+    "IMessageBody", kind="interface", namespace="",
+    members={
+        "!^T As<T>(bool preserveContent=false)": body_as,
+        "IDictionary<string, IList<string>> AsFormUrlEncodedContent(bool preserveContent=false)": _form,
+        "IDictionary<string, IList<string>> FormUrlEncodedContent": lambda b: _form(b, True),
+    },
+)  # fmt: skip
+
+# -- tokens and credentials --------------------------------------------------------------------------------------
+
+
+def parse_jwt(text: str | None) -> Jwt | None:
+    """A JWT's header and payload, or None when the text is none.
+
+    Assumed: a leading "Bearer " is passed over, as policies in use rely on it.
+    """
+    if not text:
+        return None
+    token = text.strip()
+    if token[:7].lower() == "bearer ":
+        token = token[7:].strip()
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        header, payload = (json.loads(_base64url(part)) for part in parts[:2])
+    except (ValueError, binascii.Error):
+        return None
+    if not isinstance(header, dict) or not isinstance(payload, dict):
+        return None
+    claims = {name: _claim_values(value) for name, value in payload.items()}
+    return Jwt(header, payload, claims)
+
+
+def _base64url(text: str) -> bytes:
+    return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+
+
+def _claim_values(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [text for one in value for text in _claim_values(one)]
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    return [json.dumps(value, separators=(",", ":")) if isinstance(value, dict) else value_json(value)]
+
+
+def parse_basic(text: str | None) -> BasicCredentials | None:
+    """Credentials of an Authorization header, or None."""
+    if not text or text[:6].lower() != "basic ":
+        return None
+    try:
+        user, colon, password = base64.b64decode(text[6:].strip(), validate=True).decode("utf-8").partition(":")
+    except (ValueError, binascii.Error):
+        return None
+    return BasicCredentials(user, password) if colon else None
+
+
+def _instant(name: str) -> Any:
+    def read(token: Jwt) -> DateTime | None:
+        seconds = token.payload.get(name)
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            return None
+        return DateTime(621_355_968_000_000_000 + int(seconds) * 10_000_000, 1)
+
+    return read
+
+
+def _claim(name: str) -> Any:
+    return lambda token: token.claims[name][0] if token.claims.get(name) else None
+
+
+def _claims(token: Jwt) -> CsDict:
+    made = CsDict(STRING, make("[]", STRING))
+    for name, values in token.claims.items():
+        made.set(name, CsArray(values, STRING))
+    return made
+
+
+def _claim_text(claims: CsDict, name: str, fallback: str | None = None) -> str | None:
+    return ",".join(claims.get(name)) if claims.has(name) else fallback
+
+
+define(
+    "ClaimDictionary", namespace="", bases=["IReadOnlyDictionary<string, string[]>"],
+    members={
+        "string GetValueOrDefault(string)": _claim_text,
+        "string GetValueOrDefault(string, string)": _claim_text,
+        "bool ContainsKey(string)": lambda c, k: c.has(k),
+        "string[] this[string]": lambda c, k: c.get(k),
+    },
+)  # fmt: skip
+define(
+    "Jwt", namespace="",
+    members={
+        "string Algorithm": lambda t: t.header.get("alg"),
+        "string Type": lambda t: t.header.get("typ"),
+        "IEnumerable<string> Audiences": lambda t: CsList(t.claims.get("aud", ()), STRING),
+        "ClaimDictionary Claims": _claims,
+        "DateTime? ExpirationTime": _instant("exp"),
+        "DateTime? NotBefore": _instant("nbf"),
+        "DateTime? IssuedAt": _instant("iat"),
+        "string Id": _claim("jti"),
+        "string Issuer": _claim("iss"),
+        "string Subject": _claim("sub"),
+    },
+)  # fmt: skip
+define("BasicAuthCredentials", namespace="",
+       members={"string UserId": attrgetter("user_id"), "string Username": attrgetter("user_id"), "string Password": attrgetter("password")})  # fmt: skip
+
+
+def _try(parse: Any) -> Any:
+    def run(text: str | None) -> tuple[bool, Any]:
+        found = parse(text)
+        return found is not None, found
+
+    return run
+
+
+extend(
+    {
+        "~Jwt AsJwt(string)": parse_jwt,
+        "~bool TryParseJwt(string, out Jwt)": _try(parse_jwt),
+        "~BasicAuthCredentials AsBasic(string)": parse_basic,
+        "~bool TryParseBasic(string, out BasicAuthCredentials)": _try(parse_basic),
+    }
+)
+
+# -- the tree under context --------------------------------------------------------------------------------------
+
+
+def _moment(name: str) -> Any:
+    read = attrgetter(name)
+
+    def get(owner: Any) -> DateTime | None:
+        value: datetime | None = read(owner)
+        return None if value is None else from_datetime(value)
+
+    return get
+
+
+def _needed_moment(name: str) -> Any:
+    read = _moment(name)
+    return lambda owner: read(owner) or DateTime(0)
+
+
+def _request_id(context: PolicyContext) -> Guid:
+    return parse_guid(str(context.request_id))
+
+
+def _elapsed(context: PolicyContext) -> TimeSpan:
+    value = context.elapsed
+    span = value() if callable(value) else value
+    return TimeSpan((span.days * 86_400 + span.seconds) * 10_000_000 + span.microseconds * 10)
+
+
+def _trace(context: PolicyContext, message: str) -> None:
+    if context.trace is not None:
+        context.trace(message)
+
+
+def _interface(name: str, members: dict[str, Any]) -> None:
+    define(name, kind="interface", namespace="", members=members)
+
+
+_STATES = define_enum("ProductState", {"NotPublished": 0, "Published": 1}, "").values
+_interface(
+    "IProxyRequestContext",
+    {
+        "IApi Api": attrgetter("api"),
+        "IDeployment Deployment": attrgetter("deployment"),
+        "TimeSpan Elapsed": _elapsed,
+        "ILastError LastError": attrgetter("last_error"),
+        "IOperation Operation": attrgetter("operation"),
+        "IProduct Product": attrgetter("product"),
+        "IRequest Request": attrgetter("request"),
+        "IResponse Response": attrgetter("response"),
+        "Guid RequestId": _request_id,
+        "ISubscription Subscription": attrgetter("subscription"),
+        "DateTime Timestamp": _needed_moment("timestamp"),
+        "bool Tracing": attrgetter("tracing"),
+        "IUser User": attrgetter("user"),
+        "VariableDictionary Variables": attrgetter("variables"),
+        "IWorkspace Workspace": attrgetter("workspace"),
+        "void Trace(string)": _trace,
+    },
+)
+_interface(
+    "IRequest",
+    {
+        "IMessageBody Body": attrgetter("body"),
+        "X509Certificate2 Certificate": attrgetter("certificate"),
+        "HeaderDictionary Headers": attrgetter("headers"),
+        "string IpAddress": attrgetter("ip_address"),
+        "ParameterDictionary MatchedParameters": attrgetter("matched_parameters"),
+        "string Method": attrgetter("method"),
+        "IUrl OriginalUrl": lambda r: r.url if r.original_url is None else r.original_url,
+        "IUrl Url": attrgetter("url"),
+    },
+)
+_interface(
+    "IResponse",
+    {
+        "IMessageBody Body": attrgetter("body"),
+        "HeaderDictionary Headers": attrgetter("headers"),
+        "int StatusCode": attrgetter("status_code"),
+        "string StatusReason": attrgetter("status_reason"),
+    },
+)
+_interface(
+    "IUrl",
+    {
+        "string Host": attrgetter("host"),
+        "string Path": attrgetter("path"),
+        "int Port": attrgetter("port"),
+        "QueryDictionary Query": attrgetter("query"),
+        "string QueryString": attrgetter("query_string"),
+        "string Scheme": attrgetter("scheme"),
+        "string ToString()": str,
+    },
+)
+_interface("IWorkspace", {"string Id": attrgetter("id"), "string Name": attrgetter("name")})
+_interface(
+    "ISubscriptionKeyParameterNames",
+    {"string Header": attrgetter("subscription_key_header"), "string Query": attrgetter("subscription_key_query")},
+)
+_interface(
+    "IApi",
+    {
+        "string Id": attrgetter("id"),
+        "string Name": attrgetter("name"),
+        "string Path": attrgetter("path"),
+        "string Revision": attrgetter("revision"),
+        "string Version": attrgetter("version"),
+        "bool IsCurrentRevision": attrgetter("is_current_revision"),
+        "IEnumerable<string> Protocols": lambda a: CsList(a.protocols, STRING),
+        "IUrl ServiceUrl": attrgetter("service_url"),
+        "ISubscriptionKeyParameterNames SubscriptionKeyParameterNames": lambda a: a,
+        "IWorkspace Workspace": attrgetter("workspace"),
+    },
+)
+_interface(
+    "IOperation",
+    {"string Id": attrgetter("id"), "string Method": attrgetter("method"), "string Name": attrgetter("name"),
+     "string UrlTemplate": attrgetter("url_template")},
+)  # fmt: skip
+_interface("IGroup", {"string Id": attrgetter("id"), "string Name": attrgetter("name")})
+_interface("IUserIdentity", {"string Id": attrgetter("id"), "string Provider": attrgetter("provider")})
+_interface(
+    "IProduct",
+    {
+        "string Id": attrgetter("id"),
+        "string Name": attrgetter("name"),
+        "bool ApprovalRequired": attrgetter("approval_required"),
+        "bool SubscriptionRequired": attrgetter("subscription_required"),
+        "int? SubscriptionLimit": attrgetter("subscription_limit"),
+        "int? SubscriptionsLimit": attrgetter("subscription_limit"),
+        "ProductState State": lambda p: _STATES["Published" if p.is_published else "NotPublished"],
+        "IEnumerable<IGroup> Groups": lambda p: CsList(p.groups, make("IGroup")),
+        "IEnumerable<IApi> Apis": lambda p: CsList(p.apis, make("IApi")),
+        "IWorkspace Workspace": attrgetter("workspace"),
+    },
+)
+_interface(
+    "ISubscription",
+    {
+        "string Id": attrgetter("id"),
+        "string Name": attrgetter("name"),
+        "string Key": attrgetter("key"),
+        "string PrimaryKey": attrgetter("primary_key"),
+        "string SecondaryKey": attrgetter("secondary_key"),
+        "DateTime CreatedDate": _needed_moment("created_at"),
+        "DateTime? StartDate": _moment("starts_at"),
+        "DateTime? EndDate": _moment("ends_at"),
+    },
+)
+_interface(
+    "IUser",
+    {
+        "string Id": attrgetter("id"),
+        "string FirstName": attrgetter("first_name"),
+        "string LastName": attrgetter("last_name"),
+        "string Email": attrgetter("email"),
+        "string Note": attrgetter("note"),
+        "DateTime RegistrationDate": _needed_moment("registered_at"),
+        "IEnumerable<IGroup> Groups": lambda u: CsList(u.groups, make("IGroup")),
+        "IEnumerable<IUserIdentity> Identities": lambda u: CsList(u.identities, make("IUserIdentity")),
+    },
+)
+_interface(
+    "IGateway",
+    {
+        "string Id": attrgetter("gateway_id"),
+        "string InstanceId": attrgetter("gateway_instance_id"),
+        "bool IsManaged": attrgetter("is_managed"),
+    },
+)
+_interface(
+    "IDeployment",
+    {
+        "string Region": attrgetter("region"),
+        "string ServiceName": attrgetter("service_name"),
+        "string ServiceId": attrgetter("service_id"),
+        "string GatewayId": attrgetter("gateway_id"),
+        "IGateway Gateway": lambda d: d,
+        "CertificateDictionary Certificates": attrgetter("certificates"),
+    },
+)
+_interface(
+    "ILastError",
+    {
+        "string Source": attrgetter("source"),
+        "string Reason": attrgetter("reason"),
+        "string Message": attrgetter("message"),
+        "string Scope": attrgetter("scope"),
+        "string Section": attrgetter("section"),
+        "string Path": attrgetter("path"),
+        "string PolicyId": attrgetter("policy_id"),
+    },
+)
+define(
+    "X509Certificate2", namespace="System.Security.Cryptography.X509Certificates",
+    members={
+        "string Thumbprint": attrgetter("thumbprint"),
+        "string Subject": attrgetter("subject"),
+        "string Issuer": attrgetter("issuer"),
+        "string SerialNumber": attrgetter("serial_number"),
+        "string FriendlyName": attrgetter("friendly_name"),
+        "DateTime NotBefore": _needed_moment("not_before"),
+        "DateTime NotAfter": _needed_moment("not_after"),
+        "X500DistinguishedName SubjectName": lambda c: c.subject,
+        "X500DistinguishedName IssuerName": lambda c: c.issuer,
+        "bool Verify()": attrgetter("is_valid"),
+        "bool VerifyNoRevocation()": attrgetter("is_valid"),
+        "string GetCertHashString()": attrgetter("thumbprint"),
+        "string GetSerialNumberString()": attrgetter("serial_number"),
+    },
+)  # fmt: skip
+define(
+    "X500DistinguishedName",
+    namespace="System.Security.Cryptography.X509Certificates",
+    members={"string Name": lambda t: t},
+)
