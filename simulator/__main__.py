@@ -1,7 +1,7 @@
 """`python -m simulator`: the embedded Azure as a process of its own.
 
-Prints JSON lines on stdout and nothing else: `{"progress": 0.4}` while history runs, then one line that says where everything
-is. Whoever started it reads that line and builds a profile from it.
+Prints JSON lines on stdout and nothing else: `{"progress": 0.4}` while history runs, then one line that says where
+everything is. Whoever started it reads that line and builds a profile from it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The control door, `/_control/...`: what drills and tests may do behind Azure's back.
 
-No Azure API leads here, and nothing here changes a figure a console sees except through what really happens in the world.
+No Azure API leads here, and nothing here changes a figure a console sees except through what really happens in the
+world.
 
 GET  truth?start=&end=   ground truth of [start, end): epoch seconds or ISO times
 GET  clock | faults | log | state

@@ -213,7 +213,8 @@ def _permit(principal: Principal, action: str, scope: str) -> None:
         raise ArmError(
             403,
             "AuthorizationFailed",
-            f"The client '{principal.name}' with object id '{principal.object_id}' does not have authorization to perform "
+            f"The client '{principal.name}' with object id '{principal.object_id}' does not have "
+            f"authorization to perform "
             f"action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please "
             "refresh your credentials.",
         )

@@ -34,7 +34,8 @@ class Server:
     Args:
         port: 0 picks a free one.
         tls: a server context to speak https (the `az` command line wants it).
-        driven: whether simulated time follows real time. Without a driver a request that must wait moves the clock itself.
+        driven: whether simulated time follows real time. Without a driver a request that must wait moves the clock
+            itself.
         speed: simulated seconds per real second.
         rebuild: makes a fresh world from a seed, for the control door's reset.
     """

@@ -1,6 +1,7 @@
 """What one can do with an entity besides reading and writing it: list secrets, reconnect, list references.
 
-Source: API Management REST 2024-05-01: `namedValues/{id}/listValue`, `/refreshSecret`, `subscriptions/{sid}/listSecrets`,
+Source: API Management REST 2024-05-01: `namedValues/{id}/listValue`, `/refreshSecret`,
+`subscriptions/{sid}/listSecrets`,
 `/regeneratePrimaryKey`, `/regenerateSecondaryKey`, `backends/{id}/reconnect`, `policyFragments/{id}/listReferences`,
 `tenant/operationResults/{id}`, `networkstatus`, `skus`, `allPolicies`.
 """
@@ -25,7 +26,10 @@ from simulator.resources.writing import ReadContext
 if TYPE_CHECKING:
     from simulator.world import World
 
-SERVICE_TEMPLATE = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}"
+SERVICE_TEMPLATE = (
+    "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement"
+    "/service/{serviceName}"
+)
 
 
 def register_actions(world: World, router: Router) -> None:
@@ -42,6 +46,10 @@ def register_actions(world: World, router: Router) -> None:
     router.add("POST", f"{base}/policyFragments/{{name}}/listReferences", _list_references)
     router.add("GET", f"{base}/allPolicies", _all_policies)
     router.add("GET", f"{base}/networkstatus", _network_status)
+    router.add("GET", f"{base}/regions", _regions)
+    router.add("GET", f"{base}/apis/{{name}}/revisions", _revisions)
+    router.add("GET", f"{base}/apis/{{name}}/products", _products_of_api)
+    router.add("GET", f"{base}/products/{{name}}/subscriptions", _subscriptions_of_product)
     router.add("GET", f"{base}/skus", _skus)
     router.add(
         "GET",
@@ -130,6 +138,58 @@ def _all_policies(request: ArmRequest) -> ArmResponse:
         }
         for document in documents(request.world, service.id)
         if document.type.endswith("/policies")
+    ]
+    return answer_page(request, entries, counted=False)
+
+
+def _regions(request: ArmRequest) -> ArmResponse:
+    service = _service(request)
+    places = [service.body, *(service.properties.get("additionalLocations") or ())]
+    entries = [
+        {"name": place.get("location"), "isMasterRegion": index == 0, "isDeleted": False}
+        for index, place in enumerate(places)
+    ]
+    return ArmResponse(200, {"value": entries, "count": len(entries), "nextLink": ""})
+
+
+def _revisions(request: ArmRequest) -> ArmResponse:
+    """The revisions of an API: itself and its `;rev=n` siblings."""
+    api = _entity(request)
+    stem = api.name.split(";")[0].lower()
+    service_id = api.id.rsplit("/apis/", 1)[0]
+    entries = [
+        {
+            "apiId": f"/apis/{found.name}",
+            "apiRevision": found.properties.get("apiRevision", "1"),
+            "createdDateTime": wire_time(found.created_at),
+            "updatedDateTime": wire_time(found.changed_at),
+            "isOnline": True,
+            "isCurrent": bool(found.properties.get("isCurrent")),
+        }
+        for found in request.world.store.children(service_id, "apis")
+        if found.name.split(";")[0].lower() == stem
+    ]
+    return answer_page(request, entries, counted=True)
+
+
+def _products_of_api(request: ArmRequest) -> ArmResponse:
+    api = _entity(request)
+    store, read = request.world.store, ReadContext(request.world, in_list=True)
+    entries = [
+        show(product, read)
+        for product in store.children(api.id.rsplit("/apis/", 1)[0], "products")
+        if store.get(f"{product.id}/apis/{api.name}") is not None
+    ]
+    return answer_page(request, entries, counted=True)
+
+
+def _subscriptions_of_product(request: ArmRequest) -> ArmResponse:
+    product = _entity(request)
+    read = ReadContext(request.world, in_list=True)
+    entries = [
+        show(subscription, read)
+        for subscription in request.world.store.children(product.id.rsplit("/products/", 1)[0], "subscriptions")
+        if str(subscription.properties.get("scope", "")).lower() == product.id.lower()
     ]
     return answer_page(request, entries, counted=True)
 

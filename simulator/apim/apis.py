@@ -1,7 +1,7 @@
 """APIs, their operations, loggers and diagnostics: checks, defaults, and import of an OpenAPI description.
 
-Source: Api, Operation, Logger and Diagnostic contracts, API Management REST 2024-05-01 (required fields, lengths, `format` and
-`value` of an import, logger credentials coming back as named-value references).
+Source: Api, Operation, Logger and Diagnostic contracts, API Management REST 2024-05-01 (required fields, lengths,
+`format` and `value` of an import, logger credentials coming back as named-value references).
 Assumed: message wording.
 """
 
@@ -28,10 +28,15 @@ _PARAMETER = re.compile(r"\{([^{}]+)\}")
 
 def prepare_api(context: WriteContext) -> None:
     """Check an API and complete it; an OpenAPI description is kept for `after_api_write`."""
-    properties, problems = context.properties, context.problems
+    problems = context.problems
+    properties = context.properties
     given_format, given_value = properties.pop("format", None), properties.pop("value", None)
-    for name in ("wsdlSelector", "translateRequiredQueryParameters", "sourceApiId"):
+    for name in ("wsdlSelector", "translateRequiredQueryParameters"):
         properties.pop(name, None)
+    source = properties.pop("sourceApiId", None)
+    if source is not None:
+        _copy_source(context, str(source))
+        properties = context.properties
     if given_format is not None or given_value is not None:
         _read_description(context, given_format, given_value)
     path = properties.get("path")
@@ -55,6 +60,18 @@ def prepare_api(context: WriteContext) -> None:
         names.setdefault("query", "subscription-key")
     if isinstance(path, str):
         _check_path_free(context, path)
+
+
+def _copy_source(context: WriteContext, source: str) -> None:
+    """A revision or version begins as a copy of another API, its operations and policies included."""
+    original = context.world.store.get(f"{context.service_id}/apis/{source.rstrip('/').rsplit('/', 1)[-1]}")
+    if original is None:
+        context.problems.add("sourceApiId", f"API '{source}' could not be found.")
+        return
+    copied = {name: value for name, value in original.properties.items() if name not in ("apiRevision", "isCurrent")}
+    _, _, revision = context.path.name.partition(";rev=")
+    context.body["properties"] = {**copied, "apiRevision": revision or "1", **context.properties}
+    context.hidden["copied_from"] = original.id
 
 
 def _check_path_free(context: WriteContext, path: str) -> None:
@@ -117,7 +134,11 @@ def _imported_operation(path: str, verb: str, entry: dict[str, Any]) -> tuple[st
 
 
 def after_api_write(world: World, resource: Resource, created: bool) -> None:
-    """Write the operations of an imported description; operations it no longer has go."""
+    """Copy what is below a source API; write the operations of an imported description (those it lost go)."""
+    original = resource.hidden.pop("copied_from", None)
+    if original is not None and created:
+        for below in list(world.store.below(original)):
+            world.store.put(resource.id + below.id[len(original) :], below.type, below.body, hidden=below.hidden)
     imported = resource.hidden.pop("imported_operations", None)
     if imported is None:
         return
@@ -141,7 +162,8 @@ def prepare_operation(context: WriteContext) -> None:
     if missing:
         problems.add(
             "templateParameters",
-            "All template parameters used in the UriTemplate must be defined in the Operation, please define the following: "
+            "All template parameters used in the UriTemplate must be defined in the Operation, please define "
+            "the following: "
             f"{', '.join(missing)}",
         )
     properties.setdefault("templateParameters", [])

@@ -1,7 +1,7 @@
 """Products and subscriptions: who may call, and the keys, which only `listSecrets` tells.
 
-Source: Product and Subscription contracts, API Management REST 2024-05-01 (a subscription created without a state is `submitted`;
-keys are returned by `listSecrets` only).
+Source: Product and Subscription contracts, API Management REST 2024-05-01 (a subscription created without a state is
+`submitted`; keys are returned by `listSecrets` only).
 """
 
 from __future__ import annotations

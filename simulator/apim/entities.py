@@ -1,7 +1,7 @@
 """Every kind of entity a service has: one table of rules, from which reads, lists, writes and deletes follow.
 
-Source: API Management REST 2024-05-01, operations per entity (which writes are long-running, which fields lists filter by,
-If-Match mandatory for PATCH and DELETE).
+Source: API Management REST 2024-05-01, operations per entity (which writes are long-running, which fields lists
+filter by, If-Match mandatory for PATCH and DELETE).
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ PLAIN_KINDS: dict[str, tuple[str, ...]] = {
     "workspaces": ("name", "displayName", "description"),
 }
 """Kinds that are stored as they come: collection -> fields lists filter by."""
+LINK_KINDS = frozenset({"apis/operations/tags", "apis/tags", "groups/users", "products/groups", "products/tags"})
+"""Kinds whose PUT comes without a body: the link is in the path."""
 
 
 def register_entities(registry: TypeRegistry) -> None:
@@ -80,7 +82,7 @@ def register_entities(registry: TypeRegistry) -> None:
     for rules in _special_rules():
         registry.register(rules)
     for collection, fields in PLAIN_KINDS.items():
-        registry.register(_rules(collection, None, fields))
+        registry.register(_rules(collection, None, fields, body_optional=collection in LINK_KINDS))
     registry.close(SERVICE)
 
 

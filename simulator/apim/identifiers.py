@@ -1,7 +1,7 @@
 """What an entity may be called.
 
-Source: path parameters of API Management REST 2024-05-01 (lengths and patterns of backendId, namedValueId, fragment id, apiId,
-productId, sid, loggerId).
+Source: path parameters of API Management REST 2024-05-01 (lengths and patterns of backendId, namedValueId, fragment
+id, apiId, productId, sid, loggerId).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Named values: checked on writing, and never a secret on reading.
 
-Source: NamedValue contract, API Management REST 2024-05-01 (displayName 1-256 of `[A-Za-z0-9-._]`, value up to 4096, secret values
-returned by `listValue` only, Key Vault references).
+Source: NamedValue contract, API Management REST 2024-05-01 (displayName 1-256 of `[A-Za-z0-9-._]`, value up to 4096,
+secret values returned by `listValue` only, Key Vault references).
 Assumed: a display name taken by another named value is refused with ValidationError.
 """
 

@@ -67,7 +67,7 @@ def _element_at(document: Document, position: Position | None) -> str:
 
 
 def _structure(document: Document, kind: str) -> Iterator[tuple[str, str, Position]]:
-    """Source: "Policies in Azure API Management" (sections) and "Reuse policy configurations" (what a fragment may hold)."""
+    """Source: "Policies in Azure API Management" (sections), "Reuse policy configurations" (what a fragment holds)."""
     root = document.root
     wanted = "fragment" if kind == "fragment" else "policies"
     if root.name != wanted:

@@ -1,6 +1,7 @@
 """The text of a policy document as API Management gives it back: never quite what was written.
 
-Source: the examples of API Management REST 2024-05-01 `GetPolicy` and `GetPolicyFormat`: lines end in CRLF, elements are
+Source: the examples of API Management REST 2024-05-01 `GetPolicy` and `GetPolicyFormat`: lines end in CRLF, elements
+are
 indented by tabs in `rawxml` and by two spaces in `xml`, empty elements close themselves with a space before the slash,
 text inside an element is left as it was.
 Assumed: attributes come back in double quotes, in the order they were written; comments stay.

@@ -1,7 +1,8 @@
 """Who names whom in a service: fragments, backends, named values and loggers, found in documents and bodies.
 
 Source: "Reuse policy configurations" (a fragment in use cannot be deleted), REST `policyFragments/{id}/listReferences`.
-Assumed: the refusal's code and wording, and that backends, loggers and named values in use are refused as fragments are.
+Assumed: the refusal's code and wording, and that backends, loggers and named values in use are refused as fragments
+are.
 """
 
 from __future__ import annotations

@@ -96,8 +96,8 @@ class Entra:
         """Whom a bearer token speaks for.
 
         Args:
-            audiences: host names one of which the token's audience must contain; empty accepts any. A token for Resource
-                Manager is accepted everywhere (lenient).
+            audiences: host names one of which the token's audience must contain; empty accepts any. A token for
+                Resource Manager is accepted everywhere (lenient).
 
         Raises:
             ArmError: 401 AuthenticationFailed, InvalidAuthenticationToken, InvalidAuthenticationTokenAudience or

@@ -1,8 +1,8 @@
 """Azure OpenAI accounts and their model deployments, as Resource Manager shows and writes them.
 
 How a deployment behaves under load belongs to the model's own room; here are only bodies, limits and keys.
-Source: Microsoft.CognitiveServices, api-version 2025-09-01 (accounts, deployments, models, usages, listKeys, regenerateKey);
-sku.capacity is thousands of tokens per minute for the Standard family and PTUs for the provisioned one.
+Source: Microsoft.CognitiveServices, api-version 2025-09-01 (accounts, deployments, models, usages, listKeys,
+regenerateKey); sku.capacity is thousands of tokens per minute for the Standard family and PTUs for the provisioned one.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def _prepare_deployment(context: WriteContext) -> None:
         raise ArmError(
             400,
             "DeploymentModelNotSupported",
-            f"The model 'Format:{model.get('format', 'OpenAI')},Name:{model['name']},Version:{model.get('version', '')}' of "
+            f"The model "
+            f"'Format:{model.get('format', 'OpenAI')},Name:{model['name']},Version:{model.get('version', '')}' of "
             "account deployment is not supported.",
         )
     capacity = sku.setdefault("capacity", 1)
@@ -129,7 +130,7 @@ def _rate_limits(sku_name: str, model_name: str, capacity: int) -> list[dict[str
 
 
 def _check_quota(context: WriteContext, sku_name: str, model_name: str, capacity: int) -> None:
-    """Source: Azure OpenAI quota: tokens per minute per region, subscription and model; PTUs per region and subscription."""
+    """Source: Azure OpenAI quota: tokens a minute by region, subscription, model; PTUs by region and subscription."""
     account = context.world.store.get(context.path.parent_id)
     location = str(account.body.get("location", "")) if account is not None else ""
     entries = {entry["name"]["value"]: entry for entry in location_usages(context.world, context.path.path, location)}
@@ -143,7 +144,8 @@ def _check_quota(context: WriteContext, sku_name: str, model_name: str, capacity
         raise ArmError(
             400,
             "InsufficientQuota",
-            f"This operation require {capacity} new capacity in quota {name}, which is bigger than the current available "
+            f"This operation require {capacity} new capacity in quota {name}, which is bigger than the "
+            f"current available "
             f"capacity {limit - used:g}. The current quota usage is {used:g} and the quota limit is {limit:g}.",
         )
 

@@ -1,8 +1,8 @@
 """The activity log: every control-plane write, told in its stages, shown late.
 
 Source: "Azure Monitor activity log" and `Microsoft.Insights/eventtypes/management/values`, api-version 2015-04-01: a
-write gives several events (Started, Accepted, Succeeded or Failed) with one correlation id; `$filter` wants a start time and
-knows resourceUri, resourceGroupName, resourceProvider and correlationId, nothing else.
+write gives several events (Started, Accepted, Succeeded or Failed) with one correlation id; `$filter` wants a start
+time and knows resourceUri, resourceGroupName, resourceProvider and correlationId, nothing else.
 """
 
 from __future__ import annotations

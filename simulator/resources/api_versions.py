@@ -1,7 +1,7 @@
 """Which api-versions each provider answers to.
 
-Source: the versions published for each provider in the Azure REST API specifications. A provider that is not listed accepts
-any well-formed version.
+Source: the versions published for each provider in the Azure REST API specifications. A provider that is not listed
+accepts any well-formed version.
 """
 
 from __future__ import annotations

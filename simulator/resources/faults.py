@@ -32,8 +32,8 @@ class RouteFault:
     """One fault.
 
     Shapes: `host`, `method` and `path` are shell-style patterns, compared without case; `count` is how many requests
-    will still feel it (None: until cleared); `ratio` 0 to 1 the share of matching requests that do. `status`, `code` and
-    `message` say what is answered, where the kind answers; `retry_after_seconds` goes with `throttle`.
+    will still feel it (None: until cleared); `ratio` 0 to 1 the share of matching requests that do. `status`, `code`
+    and `message` say what is answered, where the kind answers; `retry_after_seconds` goes with `throttle`.
     """
 
     id: int

@@ -1,6 +1,7 @@
 """Resource Health: whether a service answers at all, noticed late, remembered for a while.
 
-It follows the faults of the network, sampled as the platform would: it knows nothing of a tripped breaker or a saturated model.
+It follows the faults of the network, sampled as the platform would: it knows nothing of a tripped breaker or a
+saturated model.
 Source: "Availability Statuses", api-version 2025-05-01; events: api-version 2025-05-01.
 """
 

@@ -42,7 +42,8 @@ class ArmRequest:
     """One request to Resource Manager after the front door let it in.
 
     `path` is decoded and keeps its case; `headers` names are lower-case; `parameters` are the template's, `scope`
-    among them (a resource id with leading slash). `base_url` (no trailing slash) is what links in the answer start with.
+    among them (a resource id with leading slash). `base_url` (no trailing slash) is what links in the answer start
+    with.
     """
 
     method: str

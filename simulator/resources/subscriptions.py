@@ -1,8 +1,8 @@
 """Tenants, subscriptions, resource groups, locations, providers, permissions: what stands above the resources.
 
 Subscriptions and groups are resources of the store (`Microsoft.Resources/subscriptions`, `.../resourceGroups`).
-Source: Resource Manager REST, "Subscriptions" 2022-12-01, "Resource groups" 2021-04-01, "Providers" 2021-04-01, "Permissions"
-2022-04-01, cloud metadata 2022-09-01.
+Source: Resource Manager REST, "Subscriptions" 2022-12-01, "Resource groups" 2021-04-01, "Providers" 2021-04-01,
+"Permissions" 2022-04-01, cloud metadata 2022-09-01.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def _prepare_group(context: WriteContext) -> None:
         raise ArmError(
             409,
             "InvalidResourceGroupLocation",
-            f"Invalid resource group location '{context.body['location']}'. The Resource group already exists in location "
+            f"Invalid resource group location '{context.body['location']}'. The Resource group already exists "
+            f"in location "
             f"'{context.existing.body.get('location')}'.",
         )
     context.properties["provisioningState"] = "Succeeded"

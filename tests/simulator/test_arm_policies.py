@@ -1,4 +1,4 @@
-"""Policy documents and fragments on the wire: read in two formats, never quite as written, refused in the service's words."""
+"""Policy documents and fragments on the wire: two formats, never quite as written, refused in the service's words."""
 
 from __future__ import annotations
 
