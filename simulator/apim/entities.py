@@ -163,6 +163,7 @@ def _special_rules() -> list[TypeRules]:
             after_write=after_api_write,
             seconds=_entity_seconds,
             delete_seconds=_api_delete_seconds,
+            exclusive=True,
         ),
         _rules("apis/operations", prepare_operation, ("name", "displayName", "method", "description", "urlTemplate")),
         _rules(

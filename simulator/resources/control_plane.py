@@ -8,6 +8,7 @@ from simulator.entra.tokens import entra
 from simulator.resources.accounts import register_accounts
 from simulator.resources.activity import ActivityLog
 from simulator.resources.application_insights import register_application_insights
+from simulator.resources.authorization import register_authorization
 from simulator.resources.entities import answer_operation
 from simulator.resources.health import HealthWatch
 from simulator.resources.router import arm_router
@@ -27,6 +28,7 @@ def attach_control_plane(world: World) -> None:
     router = arm_router(world)
     router.fallback = answer_provider_write
     register_subscriptions(world, router)
+    register_authorization(world, router)
     register_accounts(world, router)
     register_workspaces(world, router)
     register_application_insights(world)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from simulator.resources.activity import tell_activity
 from simulator.resources.errors import ArmError, ValidationProblems
 from simulator.resources.ids import ResourcePath, parse_resource_path
+from simulator.resources.locks import refuse_if_locked
 from simulator.resources.long_running import Operation, operations
 from simulator.resources.settings import arm_settings
 from simulator.resources.store import Resource
@@ -93,6 +94,8 @@ class TypeRules:
     """The one name the type allows ("policy"), "" for any."""
     body_optional: bool = False
     """Whether a PUT may come without a body (links)."""
+    exclusive: bool = False
+    """Whether a write is refused with 409 while an earlier one on the same resource runs."""
     exclusive_under_parent: bool = False
     """Whether one running operation below the parent refuses further writes with 409."""
 
@@ -185,6 +188,8 @@ def write_resource(
     rules = registry.rules(resource_type)
     existing = world.store.get(resource_id)
     _check_surroundings(world, path, rules)
+    refuse_if_locked(world, resource_id, deleting=False)
+    _refuse_if_busy(world, existing, rules)
     check_if_match(existing, if_match, mandatory=_if_match_mandatory(world, rules, existing, method))
     if method == "PATCH":
         if existing is None:
@@ -248,6 +253,7 @@ def delete_resource(
         if rules.if_match_mandatory and if_match is None:
             raise _if_match_missing()
         return False, None
+    refuse_if_locked(world, resource_id, deleting=True)
     check_if_match(existing, if_match, mandatory=rules.if_match_mandatory)
     if rules.before_delete is not None:
         rules.before_delete(world, existing, query or {})
@@ -318,6 +324,17 @@ def _check_surroundings(world: World, path: ResourcePath, rules: TypeRules) -> N
             409,
             "RequestConflict",
             f"Cannot modify resource with id '{path.path}' because another operation is in progress on its parent.",
+        )
+
+
+def _refuse_if_busy(world: World, existing: Resource | None, rules: TypeRules) -> None:
+    """Source: APIOps treats 409 `PessimisticConcurrencyConflict` on APIs as transient (not documented)."""
+    if rules.exclusive and existing is not None and existing.hidden.get("settles_at", 0.0) > world.now:
+        raise ArmError(
+            409,
+            "PessimisticConcurrencyConflict",
+            "Operation on the API is in progress. Please try again later.",
+            headers={"retry-after": f"{arm_settings(world).retry_after_seconds:g}"},
         )
 
 

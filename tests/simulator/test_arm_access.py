@@ -153,3 +153,39 @@ async def test_an_unregistered_provider_refuses_writes_until_it_is_registered() 
             await client.backend.get(RESOURCE_GROUP, SERVICE_NAME, "nobody")
     assert (refused[0], refused[2]["error"]["code"]) == (409, "MissingSubscriptionRegistration")
     assert accepted[0] == 201
+
+
+async def test_a_lock_holds_back_deletes_or_writes_of_everything_below() -> None:
+    lock = f"{SERVICE}/providers/Microsoft.Authorization/locks/keep?api-version=2020-05-01"
+    backend = f"{SERVICE}/backends/ptu-eastus2?{VERSION}"
+    async with arm_server() as server:
+        http = Http(server)
+        await http("PUT", lock, {"properties": {"level": "CanNotDelete"}})
+        written = await http("PATCH", backend, {"properties": {"title": "t"}}, headers={"if-match": "*"})
+        kept = await http("DELETE", f"{GROUP}?api-version=2021-04-01")
+        await http("PUT", lock, {"properties": {"level": "ReadOnly"}})
+        frozen = await http("PATCH", backend, {"properties": {"title": "t"}}, headers={"if-match": "*"})
+        await http("DELETE", lock)
+        again = await http("PATCH", backend, {"properties": {"title": "t"}}, headers={"if-match": "*"})
+    assert written[0] == again[0] == 200
+    assert (kept[0], kept[2]["error"]["code"]) == (409, "ScopeLocked")
+    assert (frozen[0], frozen[2]["error"]["code"]) == (409, "ScopeLocked")
+
+
+async def test_a_role_assignment_counts_from_then_on_and_cannot_be_made_twice() -> None:
+    async with arm_server() as server:
+        http = Http(server)
+        me = entra(server.world).default
+        definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
+        found = await http("GET", f"{definition}?api-version=2022-04-01&$filter=roleName eq 'Reader'")
+        body = {"properties": {"principalId": me.object_id, "roleDefinitionId": found[2]["value"][0]["id"]}}
+        base = f"{GROUP}/providers/Microsoft.Authorization/roleAssignments"
+        made = await http("PUT", f"{base}/one?api-version=2022-04-01", body)
+        twice = await http("PUT", f"{base}/two?api-version=2022-04-01", body)
+        held = [role.name for role in me.roles_at(SERVICE)]
+        await http("DELETE", f"{base}/one?api-version=2022-04-01")
+        left = [role.name for role in me.roles_at(SERVICE)]
+    assert made[0] == 201
+    assert twice[2]["error"]["code"] == "RoleAssignmentExists"
+    assert held == ["Owner", "Reader"]
+    assert left == ["Owner"]

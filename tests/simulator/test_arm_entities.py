@@ -290,3 +290,20 @@ async def test_a_failed_operation_leaves_nothing_and_says_why() -> None:
         with pytest.raises(ResourceNotFoundError):
             await client.policy_fragment.get(*AT, "doomed")
     assert failed.value.error.code == "Busy"
+
+
+async def test_an_api_under_way_refuses_the_next_write_and_a_revision_is_a_copy() -> None:
+    async with arm_server() as server:
+        http = Http(server)
+        revision = f"{SERVICE}/apis/azure-openai;rev=2?{VERSION}"
+        body = {"properties": {"sourceApiId": f"{SERVICE}/apis/azure-openai", "apiRevisionDescription": "try"}}
+        made = await http("PUT", revision, body)
+        busy = await http("PUT", revision, body)
+        server.world.advance(10)
+        policy = await http("GET", f"{SERVICE}/apis/azure-openai;rev=2/policies/policy?{VERSION}&format=rawxml")
+        revisions = await http("GET", f"{SERVICE}/apis/azure-openai/revisions?{VERSION}")
+    assert (made[0], made[2]["properties"]["apiRevision"]) == (201, "2")
+    assert made[2]["properties"]["isCurrent"] is False
+    assert (busy[0], busy[2]["error"]["code"]) == (409, "PessimisticConcurrencyConflict")
+    assert "chat-pool" in policy[2]["properties"]["value"]
+    assert [entry["apiRevision"] for entry in revisions[2]["value"]] == ["1", "2"]

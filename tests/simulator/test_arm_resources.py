@@ -22,7 +22,7 @@ async def test_any_resource_of_a_group_is_kept_listed_and_deleted_with_its_group
         child = await http("PUT", f"{hub}/eventhubs/a?api-version=2024-01-01", {"properties": {}})
         orphan = await http("PUT", f"{hub}x/eventhubs/a?api-version=2024-01-01", {"properties": {}})
         role = f"{SERVICE}/providers/Microsoft.Authorization/roleAssignments/r1?api-version=2022-04-01"
-        extension = await http("PUT", role, {"properties": {"principalId": "p"}})
+        extension = await http("PUT", role, {"properties": {"principalId": "p", "roleDefinitionId": "r"}})
         listed = await http(
             "GET", f"{GROUP}/resources?api-version=2021-04-01&$filter=resourceType eq 'Microsoft.EventHub/namespaces'"
         )
