@@ -395,6 +395,7 @@ def _write_consumers(world: World) -> None:
                 "properties": {
                     "scope": f"{SERVICE}/products/genai",
                     "displayName": caller,
+                    "ownerId": f"{SERVICE}/users/1",
                     "state": "active",
                     "createdDate": "2025-03-05T10:00:00Z",
                     "allowTracing": False,

@@ -13,11 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from apimpolicy.expressions import ExpressionError
+from apimpolicy.position import PolicyError
+from simulator.gateway.errors import PolicyFailure
 from simulator.gateway.language import Element, Getter, attribute_value, parse_root, text_value, with_named_values
 from simulator.gateway.steps import Block, Step, block
 
 if TYPE_CHECKING:
     from simulator.gateway.configuration import Configuration
+    from simulator.gateway.exchange import Exchange
 
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
 
@@ -80,7 +84,9 @@ class Compiler:
         if not chain:
             return []
         *above, document = chain
-        root = self._root(document.text)
+        root = self._root(document)
+        if root is None:
+            return [self._unreadable(document)] if section == "inbound" else self._section(above, section)
         found = next((child for child in root.elements if child.name == section), None)
         if found is None:
             return self._section(above, section)
@@ -93,8 +99,21 @@ class Compiler:
             steps.extend(self._statement(child))
         return steps
 
-    def _root(self, text: str) -> Element:
-        return parse_root(with_named_values(text, self.configuration.named_values))
+    def _root(self, document: Document) -> Element | None:
+        """The document's root, None (noted) when the text cannot be read."""
+        try:
+            return parse_root(with_named_values(document.text, self.configuration.named_values))
+        except PolicyError as error:
+            self.note(f"{document.name}, {error}")
+            return None
+
+    def _unreadable(self, document: Document) -> Step:
+        """What stands in for a document that cannot be read: every request fails in it."""
+
+        def fail(exchange: Exchange) -> None:
+            raise PolicyFailure("PolicyNotReadable", f"The {document.name} could not be read.")
+
+        return Step("policies", fail, scope=document.scope, section=self.section)
 
     def numbered(self, elements: Sequence[Element]) -> list[tuple[Element, str]]:
         counts: dict[str, int] = {}
@@ -141,8 +160,15 @@ class Compiler:
             return []
         self._fragments[name] = None
         outer = self._document
-        self._document = Document(outer.scope, f"fragment {name}", text)
-        compiled = self.steps(self._root(text).elements)
+        if outer.name.startswith("fragment "):
+            self.not_modelled(statement, "a fragment inside a fragment")
+            return []
+        fragment = Document(outer.scope, f"fragment {name}", text)
+        root = self._root(fragment)
+        if root is None:
+            return [self._unreadable(fragment)]
+        self._document = fragment
+        compiled = self.steps(root.elements)
         self._document = outer
         return compiled
 
@@ -169,7 +195,10 @@ class Compiler:
         """An attribute as (True, constant) or (False, getter); `default` when it is missing."""
         if statement.get(name) is None:
             return True, default
-        return attribute_value(statement, name)
+        try:
+            return attribute_value(statement, name)
+        except ExpressionError as error:
+            return False, self._refused(error)
 
     def getter(self, statement: Element, name: str, default: Any = None) -> Getter:
         """An attribute as a getter, constant or not."""
@@ -178,5 +207,17 @@ class Compiler:
 
     def text(self, statement: Element, *, strip: bool = True) -> Getter:
         """The text of an element as a getter, constant or an expression."""
-        constant, value = text_value(statement, strip=strip)
+        try:
+            constant, value = text_value(statement, strip=strip)
+        except ExpressionError as error:
+            return self._refused(error)
         return (lambda exchange: value) if constant else value
+
+    def _refused(self, error: PolicyError) -> Getter:
+        """An expression that does not compile: noted now, a failure whenever it is asked for."""
+        self.note(f"{self._document.name}, {error}")
+
+        def fail(exchange: Exchange) -> Any:
+            raise PolicyFailure("ExpressionValueEvaluationFailure", f"Expression evaluation failed. {error.message}")
+
+        return fail

@@ -119,6 +119,7 @@ class Configuration:
     keys: dict[str, SubscriptionConfig]
     loggers: frozenset[str]
     plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict)
+    context_objects: dict[str, Any] = field(default_factory=dict)
     _matches: dict[tuple[str, str], Match | None] = field(default_factory=dict)
 
     def match(self, method: str, path: str) -> Match | None:

@@ -1,6 +1,6 @@
 """Where the gateway meets the policy language: documents become elements, attribute and text values become getters.
 
-A value is either constant or asks the exchange. Everything that fails in an expression is one `PolicyFailure`.
+A value is either constant or asks the exchange. Whatever goes wrong in an expression is one `PolicyFailure`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,20 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from apimpolicy.document import Element, parse, substitute_named_values
+from apimpolicy.document import Element, ExpressionSource, parse, substitute_named_values
+from apimpolicy.expressions import Budget, EvaluationError, compile_expression, to_bool, to_policy_string
+from apimpolicy.expressions.context import Body, Headers, Jwt, Response
+from simulator.gateway.context import context_of
+from simulator.gateway.errors import PolicyFailure, reason_phrase
 from simulator.network import HttpResponse
 
 if TYPE_CHECKING:
     from simulator.gateway.exchange import Exchange
 
 Getter = Callable[["Exchange"], Any]
+
+BUDGET = Budget(steps=500_000)
+"""What one evaluation may use; in steps, so that it does not depend on the machine."""
 
 
 @lru_cache(maxsize=1024)
@@ -33,50 +40,113 @@ def with_named_values(text: str, values: Mapping[str, str]) -> str:
     return substitute_named_values(text, values) if "{{" in text else text
 
 
-def compile_value(text: str) -> tuple[bool, Any]:
-    """(True, constant) or (False, getter)."""
-    stripped = text.strip()
-    if not stripped.startswith("@("):
-        return True, text
-    code = stripped[2:-1].replace("&&", " and ").replace("||", " or ").replace("!= null", "is not None")
-    code = code.replace("context.Response.StatusCode", "x.response.status").replace("context.Response", "x.response")
-    compiled = compile(code, "policy", "eval")
-    return False, lambda x: eval(compiled, {"x": x})
-
-
 def attribute_value(statement: Element, name: str) -> tuple[bool, Any]:
-    return compile_value(statement.get(name) or "")
+    """An attribute that is there, as (True, constant) or (False, getter).
+
+    Raises:
+        ExpressionError: it is an expression that does not compile.
+    """
+    attribute = statement.attribute(name)
+    if attribute is None:
+        raise KeyError(name)
+    source = attribute.expression
+    return (True, attribute.value) if source is None else _compiled(source)
 
 
 def text_value(statement: Element, *, strip: bool) -> tuple[bool, Any]:
+    """An element's text, as (True, constant) or (False, getter).
+
+    Raises:
+        ExpressionError: it is an expression that does not compile.
+    """
+    source = statement.expression
+    if source is not None:
+        return _compiled(source)
     text = statement.text_content
-    return compile_value(text.strip() if strip else text)
+    return True, text.strip() if strip else text
+
+
+def _compiled(source: ExpressionSource) -> tuple[bool, Any]:
+    compiled = compile_expression(source.text, kind=source.kind, position=source.position)
+    if compiled.is_constant:
+        return True, compiled.constant_value
+    evaluate = compiled.evaluate
+
+    def get(exchange: Exchange) -> Any:
+        try:
+            return evaluate(exchange.context or context_of(exchange), budget=BUDGET)
+        except EvaluationError as error:
+            raise expression_failure(error) from error
+
+    return False, get
+
+
+def expression_failure(error: EvaluationError) -> PolicyFailure:
+    """The failure that an expression's exception becomes."""
+    return PolicyFailure("ExpressionValueEvaluationFailure", f"Expression evaluation failed. {error.message}")
 
 
 def as_text(value: Any) -> str:
-    return "" if value is None else str(value)
+    """A value as the text of a header, a name or a message."""
+    return value if type(value) is str else to_policy_string(value)
 
 
 def as_bytes(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else as_text(value).encode()
+    """A value as a body."""
+    if isinstance(value, bytes):
+        return value
+    if hasattr(value, "to_bytes") and not isinstance(value, int):
+        return bytes(value.to_bytes())
+    return to_policy_string(value).encode()
 
 
 def as_number(value: Any) -> float:
-    return float(value)
+    """A value as a number.
+
+    Raises:
+        PolicyFailure: it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        text = f"'{as_text(value)}' is not a number."
+        raise PolicyFailure("ExpressionValueEvaluationFailure", f"Expression evaluation failed. {text}") from error
 
 
 def is_true(value: Any) -> bool:
-    """A condition's value as a truth: a bool, or the text of one."""
-    return value if isinstance(value, bool) else str(value).strip().lower() == "true"
+    """A condition's value as a truth: a bool, or the text of one.
+
+    Raises:
+        PolicyFailure: it is neither.
+    """
+    if value is True or value is False:
+        return bool(value)
+    try:
+        return to_bool(value)
+    except EvaluationError as error:
+        raise expression_failure(error) from error
+
+
+def response_variable(response: HttpResponse) -> Response:
+    """A response as the value of a variable."""
+    reason = response.reason or reason_phrase(response.status)
+    return Response(response.status, reason, Headers(response.headers.items()), Body(response.body))
 
 
 def response_from(value: Any) -> HttpResponse | None:
-    return value if isinstance(value, HttpResponse) else None
+    """A variable's value as a response to give back, None when it is none."""
+    if not isinstance(value, Response):
+        return None
+    headers = {name.lower(): ",".join(values) for _, (name, values) in value.headers.index.items()}
+    content = value.body.content if value.body is not None and not value.body.consumed else b""
+    return HttpResponse(value.status_code, headers, content or b"", value.status_reason)
 
 
-def response_variable(response: HttpResponse) -> Any:
-    return response
-
-
-def jwt_variable(header: dict[str, Any], claims: dict[str, Any]) -> Any:
-    return claims
+def jwt_variable(header: dict[str, Any], claims: dict[str, Any]) -> Jwt:
+    """A validated token as the value of a variable."""
+    values = {
+        name: [as_text(item) for item in value] if isinstance(value, list) else [as_text(value)]
+        for name, value in claims.items()
+        if not isinstance(value, dict)
+    }
+    return Jwt(header, claims, values)

@@ -18,6 +18,7 @@ from simulator.gateway.configuration import (
     SubscriptionConfig,
     read_configuration,
 )
+from simulator.gateway.context import response_body_consumed
 from simulator.gateway.elements.cache import GatewayCache
 from simulator.gateway.elements.limits import FixedCounter, SlidingCounter
 from simulator.gateway.errors import Finished, PolicyFailure, error_body, reason_phrase
@@ -172,6 +173,8 @@ class GatewayService:
             response = exchange.response or response
         for told in exchange.on_outcome:
             told(exchange)
+        if response_body_consumed(exchange):
+            response.body, response.chunks = b"", None
         self._tell(exchange, response, plan)
         return response
 

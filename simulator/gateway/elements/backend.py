@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from simulator.gateway.compiler import element
+from simulator.gateway.context import request_body_consumed
 from simulator.gateway.errors import PolicyFailure
 from simulator.gateway.language import as_number, as_text, is_true
 from simulator.gateway.steps import Step, Waiting
@@ -132,7 +133,8 @@ def forward(exchange: Exchange, timeout_seconds: float, *, buffered: bool) -> Ge
             headers.update(backend.headers)
         if backend.query:
             query = f"{query}&{backend.query}" if query else backend.query
-    request = HttpRequest(exchange.method, host, base_path + exchange.path, query, headers, exchange.body)
+    body = b"" if request_body_consumed(exchange) else exchange.body
+    request = HttpRequest(exchange.method, host, base_path + exchange.path, query, headers, body)
     attempt = Attempt(name, url + exchange.path, None, started_at, 0.0)
     exchange.attempts.append(attempt)
     exchange.last_backend = name
