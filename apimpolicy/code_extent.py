@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 _CLOSER: Final = {"(": ")", "{": "}", "[": "]"}
@@ -51,10 +52,8 @@ def code_spans(text: str) -> list[tuple[int, int, str]]:
     at = len(text) - len(text.lstrip())
     if text.startswith(("@(", "@{"), at):
         at += 1
-    try:
+    with suppress(ExtentError):  # the rest counts as code: the caller asks about spans, not about correctness
         scanner.free(at)
-    except ExtentError:
-        pass  # the rest counts as code: the caller asks about spans, not about correctness
     return list(_cover(scanner.spans, len(text)))
 
 
@@ -140,7 +139,7 @@ class _Scanner:
             if end < 0:
                 raise ExtentError(at, "*/", "", len(text))
             return self._span(at, end + 2, "comment")
-        if character in "\"$@&":
+        if character in '"$@&':
             opening = _STRING_START.match(text, at)
             if opening is not None:
                 return self._string(at, opening)

@@ -114,7 +114,7 @@ def _canonical_text(text: str, element: str, depth: int, lines: list[str]) -> No
         lines.append("  " * depth + canonical_code(text))
         return
     literal = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines.append("  " * depth + encode_text(literal if element in _KEEPS_SPACE else _collapse(literal)))
+    lines.append("  " * depth + encode_text(literal.strip() if element in _KEEPS_SPACE else _collapse(literal)))
 
 
 def _canonical_value(value: str) -> str:

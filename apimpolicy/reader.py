@@ -27,7 +27,7 @@ _SNIPPET: Final = 24
 
 
 class PolicySyntaxError(PolicyError):
-    """The text is not a policy document. `rule` names a special cause: "line-comment" for a `//` that hides a bracket."""
+    """The text is not a policy document. `rule` is "line-comment" for a `//` that hides a bracket."""
 
     def __init__(
         self, message: str, position: Position | None = None, expected: str | None = None, rule: str | None = None
@@ -68,7 +68,9 @@ class _Reader:
             column -= 1
         return Position(line, column)
 
-    def error(self, message: str, offset: int, expected: str | None = None, rule: str | None = None) -> PolicySyntaxError:
+    def error(
+        self, message: str, offset: int, expected: str | None = None, rule: str | None = None
+    ) -> PolicySyntaxError:
         return PolicySyntaxError(message, self.position(offset), expected, rule)
 
     def found(self, offset: int) -> str:
@@ -219,7 +221,9 @@ class _Reader:
             return self.error(f"the start tag of '{element}' is never closed", here, "'>' or '/>'")
         if not found:
             return self.error(
-                f"expected an attribute or the end of the tag '{element}', found {self.found(here)}", here, "'>' or '/>'"
+                f"expected an attribute or the end of the tag '{element}', found {self.found(here)}",
+                here,
+                "'>' or '/>'",
             )
         last = found[-1].name
         if not spaced:
@@ -255,9 +259,7 @@ class _Reader:
         end = self.value_end(element, name, opening + 1, quote)
         self.at = end + 1
         raw = self.text[opening + 1 : end]
-        return Attribute(
-            name, raw, quote, self.position(start), self.position(opening + 1), leading, equals.group()
-        )
+        return Attribute(name, raw, quote, self.position(start), self.position(opening + 1), leading, equals.group())
 
     def value_end(self, element: str, name: str, start: int, quote: str) -> int:
         """The offset of the quote that closes a value; quotes inside expressions are C#'s."""
@@ -324,7 +326,8 @@ class _Reader:
             begun = self.position(element.start)
             found = match.group() if match is not None else ""
             raise self.error(
-                f"the end tag '</{found}>' does not match '<{element.name}>' of line {begun.line}, column {begun.column}",
+                f"the end tag '</{found}>' does not match '<{element.name}>' "
+                f"of line {begun.line}, column {begun.column}",
                 start,
                 f"</{element.name}>",
             )

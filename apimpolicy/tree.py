@@ -138,7 +138,7 @@ Node = Element | Text | Comment | CData | Instruction
 
 @dataclass(frozen=True)
 class Document:
-    """A whole policy document. `prologue` and `epilogue` hold comments, white space and declarations around the root."""
+    """A whole policy document; `prologue` and `epilogue` hold comments and white space around the root."""
 
     root: Element
     prologue: tuple[Node, ...]
