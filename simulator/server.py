@@ -59,6 +59,7 @@ class Server:
         self._runner: web.ServerRunner | None = None
         self._driver: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
         self._started_real = time.monotonic()
         self._started_simulated = world.now
         self.base_url = ""
@@ -68,7 +69,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen and, when driven, let the clock run."""
-        runner = web.ServerRunner(web.Server(self._handle, access_log=None))
+        runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=1.0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self._port, ssl_context=self._tls, backlog=1024)
         await site.start()
@@ -146,6 +147,9 @@ class Server:
             raise ValueError("this server cannot make a new world")
         self._world = self._rebuild(self._world.seed if seed is None else seed)
         self._prepare_world()
+        for future in self._waiting:  # what still waited in the old world will never be answered by it
+            if not future.done():
+                future.set_result(None)
         self._anchor()
 
     async def _drive(self) -> None:
@@ -174,8 +178,16 @@ class Server:
             return
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._world.call_at(at, lambda: None if reached.done() else reached.set_result(None))
+        await self._wait(reached)
+
+    async def _wait(self, future: asyncio.Future[None]) -> None:
+        """Wait for simulated time to bring something; a new world ends the wait as well."""
+        self._waiting.add(future)
         self._wake.set()
-        await reached
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)
 
     async def _run(self, process: Generator[float, None, Answer]) -> Answer:
         """Run a process of the world to its end while real time goes on."""
@@ -193,8 +205,9 @@ class Server:
         self._world.spawn(process, done)
         if not outcome:
             waiting.append(asyncio.get_running_loop().create_future())
-            self._wake.set()
-            await waiting[0]
+            await self._wait(waiting[0])
+        if not outcome:
+            return Answer(HttpResponse(503), reset=True)
         result, error = outcome[0]
         if error is not None:
             raise error
@@ -206,10 +219,14 @@ class Server:
         raw_path, _, query = request.raw_path.partition("?")
         if "://" in raw_path[:8]:
             raw_path = "/" + raw_path.split("://", 1)[1].partition("/")[2]
-        body = await request.read() if request.body_exists else b""
+        body = await _read_body(request) if request.body_exists else b""
+        if body is None:
+            return web.Response(status=413, text="The request is larger than the embedded Azure takes.")
         headers = {name.lower(): value for name, value in request.headers.items()}
         incoming = Incoming(request.method, raw_path, query, headers, body, self._links_base(headers))
         try:
+            if raw_path.startswith("/_control/") and "origin" in headers:
+                return web.Response(status=403, text="The control door is closed to web pages.")
             if raw_path.startswith("/_control/"):
                 answer = Answer(answer_control(self, incoming))
             else:
@@ -259,6 +276,18 @@ class Server:
         except ConnectionResetError:
             LOG.debug("the caller went away in the middle of a stream")
         return stream
+
+
+async def _read_body(request: web.BaseRequest) -> bytes | None:
+    """The whole body, None when it is larger than allowed (a template may have 4 MB)."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.content.iter_any():
+        size += len(piece)
+        if size > LARGEST_BODY_BYTES:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 async def _hang_up(request: web.BaseRequest) -> web.StreamResponse:

@@ -161,3 +161,27 @@ async def test_a_driven_clock_follows_real_time_and_can_be_paused() -> None:
     assert running[2]["status"] in ("InProgress", "Succeeded")
     assert stands
     assert done[2]["status"] == "Succeeded"
+
+
+async def test_a_request_under_way_ends_when_the_world_is_replaced() -> None:
+    world = make_world()
+    world.network.hosts["slow.openai.azure.com"] = echo
+    async with Server(world, driven=True, speed=1.0, rebuild=make_world) as server:
+        http = Http(server)
+        under_way = asyncio.create_task(http("POST", "/hosts/slow.openai.azure.com/x", {}))
+        while world.next_event_at is None or not server._waiting:
+            await asyncio.sleep(0.01)
+        await http("POST", "/_control/reset", {})
+        with pytest.raises(aiohttp.ClientError):
+            await asyncio.wait_for(under_way, 5)
+
+
+async def test_large_bodies_pass_and_web_pages_do_not_reach_the_control_door() -> None:
+    async with arm_server() as server:
+        http = Http(server)
+        large = {"location": "westus", "properties": {"text": "x" * 3_000_000}}
+        path = "/subscriptions/0a1b2c3d-0000-4000-8000-00000000c0de/resourceGroups/rg-genai-gateway"
+        stored = await http("PUT", f"{path}/providers/A.B/c/d?api-version=2024-01-01", large)
+        page = await http("POST", "/_control/advance", {"seconds": 1}, headers={"origin": "https://evil.example"})
+    assert stored[0] == 201
+    assert page[0] == 403
