@@ -164,13 +164,17 @@ async def test_a_driven_clock_follows_real_time_and_can_be_paused() -> None:
 
 
 async def test_a_request_under_way_ends_when_the_world_is_replaced() -> None:
-    world = make_world()
-    world.network.hosts["slow.openai.azure.com"] = echo
+    world, arrived = make_world(), asyncio.Event()
+
+    def think(request: HttpRequest) -> Generator[float, None, HttpResponse]:
+        arrived.set()
+        return (yield from echo(request))
+
+    world.network.hosts["slow.openai.azure.com"] = think
     async with Server(world, driven=True, speed=1.0, rebuild=make_world) as server:
         http = Http(server)
         under_way = asyncio.create_task(http("POST", "/hosts/slow.openai.azure.com/x", {}))
-        while world.next_event_at is None or not server._waiting:
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(arrived.wait(), 5)
         await http("POST", "/_control/reset", {})
         with pytest.raises(aiohttp.ClientError):
             await asyncio.wait_for(under_way, 5)
