@@ -21,11 +21,12 @@ from console.domain.load import CallerLoad, ErrorCount, Series, Window
 from console.errors import ConsoleError, NotFound
 
 QUERY_ROLE = "Ask for the role Log Analytics Reader on the workspace."
-SETTLE_MINUTES = 1
-"""Assumed: a minute is complete in the logs this long after a row of the next minute arrived. A row carries the time
-its request began and is written when it ended, so slow answers come last."""
+LATENESS_SPREAD = 3.0
+"""Assumed: the slowest rows come this many times as late as the quickest. Microsoft gives 3 to 10 minutes as usual."""
+SLOW_ANSWER_SECONDS = 30.0
+"""A row carries the time its request began and is written when it ended; this much is allowed for in between."""
 LATEST_ARRIVAL_MINUTES = 15
-"""Assumed: what has not arrived after this long will not. Microsoft gives 3 to 10 minutes as usual."""
+"""Assumed: what has not arrived after this long will not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ async def fetch_traffic(
     span = {**common, "start_at": window.start_at, "end_at": window.end_at}
     traffic = await run_query(session, workspace_id, queries.load("traffic_by_backend", span), window)
     latest = max((_datetime(row["LatestAt"]) for row in traffic.rows), default=None)
-    known_until = known_until_at(latest, window, now)
+    known_until = known_until_at(latest, now)
     if known_until is None:
         return TrafficReading(window, None, {}, traffic.partial)
     recent = last_minutes(known_until, WINDOW_MINUTES)
@@ -126,13 +127,16 @@ async def fetch_traffic(
     return TrafficReading(window, known_until, loads, traffic.partial or latency.partial or errors.partial)
 
 
-def known_until_at(latest: datetime | None, window: Window, now: datetime) -> datetime | None:
-    """Up to which minute the logs are complete. None when nothing ever arrived: that is "not yet", not "nothing"."""
+def known_until_at(latest: datetime | None, now: datetime) -> datetime | None:
+    """Up to which minute the logs are complete. None when nothing ever arrived: that is "not yet", not "nothing".
+
+    The newest row tells how late the quickest rows are; from that it is judged how late the slowest can be.
+    """
     if latest is None:
         return None
-    arrived = floor_minute(latest) - timedelta(minutes=SETTLE_MINUTES)
-    overdue = floor_minute(now - timedelta(minutes=LATEST_ARRIVAL_MINUTES))
-    return min(max(arrived, overdue), window.end_at)
+    quickest_seconds = max(0.0, (now - latest).total_seconds())
+    slowest_seconds = quickest_seconds * LATENESS_SPREAD + SLOW_ANSWER_SECONDS
+    return floor_minute(now - timedelta(seconds=min(slowest_seconds, LATEST_ARRIVAL_MINUTES * 60)))
 
 
 def parse_traffic(

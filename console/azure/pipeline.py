@@ -1,14 +1,15 @@
 """The policies every request to Azure passes, in one order for all clients. Imports azure-core: load it lazily.
 
-Order: request id, resolve table, short retry, authorization, what the answer tells about itself, redacted log. Left out on
-purpose: the policy that registers resource providers by itself (a reading console must not write), and redirects.
+Order: request id, resolve table, short retry, authorization, what the answer tells about itself, redacted log. Left
+out on purpose: the policy that registers resource providers by itself (a reading console must not write), and
+redirects.
 Source: azure-core `pipeline.policies`; packages' read-me for `policies=` and `transport=` of the clients.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -28,6 +29,9 @@ from console.azure.resolve import ResolveTable, is_loopback
 
 NoteAnswer = Callable[[str, Any], None]
 """Told of every answer: (host it was meant for, response headers)."""
+
+Renew = Callable[[Any], Awaitable["AsyncTokenCredential | None"]]
+"""Given the credential whose token was refused: another one to try, None when there is none."""
 
 RETRY_PATIENCE_SECONDS = 3.0
 """An answer that asks to wait longer than this is handed back: a feed that is late is late, nobody sleeps for it."""
@@ -71,7 +75,14 @@ class ShortRetryPolicy(AsyncRetryPolicy[Any, Any]):
 
 
 class LoopbackBearerPolicy(AsyncBearerTokenCredentialPolicy[Any, Any]):
-    """Bearer tokens over https, and over plain http to this machine's loopback only."""
+    """Bearer tokens over https, and over plain http to this machine's loopback only.
+
+    A refused token is not tried twice: `renew` gives a fresh credential without a memory, or None when there was one just now.
+    """
+
+    def __init__(self, credential: AsyncTokenCredential, scope: str, renew: Renew) -> None:
+        super().__init__(credential, scope, enable_cae=True)
+        self._renew = renew
 
     async def on_request(self, request: PipelineRequest[Any]) -> None:
         """Authorize the request.
@@ -82,6 +93,19 @@ class LoopbackBearerPolicy(AsyncBearerTokenCredentialPolicy[Any, Any]):
         if is_loopback(request.http_request.url):
             request.context.options["enforce_https"] = False
         await super().on_request(request)
+
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send with a token; once more with a new sign-in when the token is refused."""
+        used = self._credential
+        response = await super().send(request)
+        if response.http_response.status_code != 401:
+            return response
+        renewed = await self._renew(used)
+        if renewed is None:
+            return response
+        if self._credential is not renewed:
+            self._credential, self._token = renewed, None
+        return await super().send(request)
 
 
 class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
@@ -97,7 +121,13 @@ class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
 
 
 def pipeline_policies(
-    *, table: ResolveTable, credential: AsyncTokenCredential | None, scope: str, note: NoteAnswer, user_agent: str
+    *,
+    table: ResolveTable,
+    credential: AsyncTokenCredential | None,
+    scope: str,
+    note: NoteAnswer,
+    renew: Renew,
+    user_agent: str,
 ) -> list[Any]:
     """The policy chain of one client. `credential` None: requests go out unauthorized."""
     logged = HttpLoggingPolicy(logger=_wire_log)
@@ -111,5 +141,5 @@ def pipeline_policies(
         ShortRetryPolicy(),
     ]
     if credential is not None:
-        policies.append(LoopbackBearerPolicy(credential, scope, enable_cae=True))
+        policies.append(LoopbackBearerPolicy(credential, scope, renew))
     return [*policies, AnswerPolicy(note), logged]

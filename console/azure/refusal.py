@@ -116,7 +116,8 @@ def _explain_status(
         return Conflict(f"{what}: {message}", where=where, remedy="Read it again and repeat.")
     if status in (408, 504):
         return DeadlineExceeded(f"{what}: no answer in time", where=where, remedy="It is asked again later.")
-    return ConsoleError(f"{what}: HTTP {status} {code}, {message}".replace(" ,", ","), where=where, remedy="")
+    remedy = "It is asked again later." if status >= 500 else "Run again with --debug-log FILE and look there."
+    return ConsoleError(f"{what}: HTTP {status} {code}, {message}".replace(" ,", ","), where=where, remedy=remedy)
 
 
 def _attempts(error: BaseException) -> str:

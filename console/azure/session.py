@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 USER_AGENT = "genaigw-console"
 REQUEST_DEADLINE_SECONDS = 20.0
+RENEW_SECONDS = 30.0
+"""A sign-in whose token is refused is renewed at most this often."""
 _CLIENT_MODULES = (
     "aiohttp",
     "azure.core.pipeline.transport",
@@ -64,6 +66,8 @@ class AzureSession:
         self._opening = asyncio.Lock()
         self._transport: AioHttpTransport | None = None
         self._credential: AsyncTokenCredential | None = None
+        self._retired: list[AsyncTokenCredential] = []
+        self._renewed_at: float | None = None
         self._clients: dict[str, Any] = {}
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -85,11 +89,27 @@ class AzureSession:
         """Close connections and the credential."""
         transport, self._transport = self._transport, None
         credential, self._credential = self._credential, None
+        retired, self._retired = self._retired, []
         self._clients.clear()
         if transport is not None:
             await transport.close()
-        if credential is not None:
-            await credential.close()
+        for one in (*retired, credential):
+            if one is not None:
+                await one.close()
+
+    async def _renew(self, refused: object) -> AsyncTokenCredential | None:
+        """Another credential than the refused one; a new one at most every half minute."""
+        from console.azure.credential import open_credential
+
+        if self._credential is not refused:
+            return self._credential
+        now = self.clock.monotonic()
+        if self._credential is None or (self._renewed_at is not None and now - self._renewed_at < RENEW_SECONDS):
+            return None
+        self._renewed_at = now
+        self._retired.append(self._credential)
+        self._credential = open_credential(self.profile)
+        return self._credential
 
     # -- clients ---------------------------------------------------------------------------------------------
 
@@ -105,6 +125,7 @@ class AzureSession:
                 credential=self._credential if signed_in else None,
                 scope=scope,
                 note=self._note_answer,
+                renew=self._renew,
                 user_agent=USER_AGENT,
             ),
         }

@@ -61,8 +61,12 @@ def shared_hosts(observations: Observations) -> frozenset[str]:
 
 
 def _merge(observations: Observations, reading: TrafficReading) -> Observations:
-    """Put the newer minutes over the older; a backend without a row in them had no request."""
-    if reading.known_until_at is None:
+    """Put the newer minutes over the older; a backend without a row in them had no request.
+
+    What was complete stays so: a quiet moment makes the newest row old, not the minutes before it unknown.
+    """
+    before = observations.traffic_window
+    if reading.known_until_at is None or (before is not None and reading.known_until_at < before.end_at):
         return observations
     start_at = reading.known_until_at - timedelta(minutes=HISTORY_MINUTES)
     known = Window(max(reading.window.start_at, start_at), reading.known_until_at)
