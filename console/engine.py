@@ -140,6 +140,19 @@ class Engine:
         self._apply(lambda o: replace(o, is_paused=False))
         self.refresh_now()
 
+    async def poll_now(self, feed: str) -> None:
+        """Ask one feed and wait for it; what fails is in `failure(feed)`.
+
+        Raises:
+            KeyError: there is no such feed.
+        """
+        await self._pollers[feed].poll()
+
+    @property
+    def observations(self) -> Observations:
+        """What the feeds saw last."""
+        return self._observations
+
     def failure(self, feed: str) -> ConsoleError | None:
         """Why a feed's last poll failed, None when it did not."""
         poller = self._pollers.get(feed)

@@ -15,7 +15,7 @@ import msgspec
 from console.azure.arm import fetch_list
 from console.azure.session import AzureSession
 from console.domain.gateway import Account, ModelDeployment
-from console.errors import ConsoleError
+from console.errors import ConsoleError, NotAllowed, SignInError
 
 API_VERSION = "2025-09-01"
 READ_ROLE = "Ask for the role Reader on the subscription or on the accounts."
@@ -79,16 +79,32 @@ class DeploymentResource(msgspec.Struct, rename="camel"):
     properties: DeploymentProperties = msgspec.field(default_factory=DeploymentProperties)
 
 
-async def fetch_accounts(session: AzureSession) -> list[Account]:
+async def fetch_accounts(session: AzureSession) -> tuple[list[Account], ConsoleError | None]:
     """Every account of the subscription that serves models, without its deployments.
 
+    Where the subscription may not be listed, those of the gateway's resource group, and the refusal beside them.
+
     Raises:
-        ConsoleError: they cannot be listed.
+        ConsoleError: neither can be listed.
     """
-    path = f"/subscriptions/{session.profile.subscription_id}/providers/Microsoft.CognitiveServices/accounts"
+    subscription = f"/subscriptions/{session.profile.subscription_id}"
+    try:
+        return await _list_accounts(session, subscription), None
+    except SignInError:
+        raise
+    except NotAllowed as refusal:
+        accounts = await _list_accounts(session, f"{subscription}/resourceGroups/{session.profile.resource_group}")
+        return accounts, NotAllowed(
+            "Only the accounts of the gateway's resource group are known: the subscription may not be listed",
+            where=refusal.where,
+            remedy=READ_ROLE,
+        )
+
+
+async def _list_accounts(session: AzureSession, scope: str) -> list[Account]:
     resources = await fetch_list(
         session,
-        path,
+        f"{scope}/providers/Microsoft.CognitiveServices/accounts",
         AccountResource,
         api_version=API_VERSION,
         what="The Azure OpenAI accounts cannot be listed",

@@ -110,11 +110,12 @@ async def _accounts(session: AzureSession) -> str:
 
     gateway, _ = await fetch_gateway(session)
     hosts = {backend.host: backend.name for backend in gateway.backends if backend.host}
-    accounts = await fetch_accounts(session)
+    accounts, refusal = await fetch_accounts(session)
     known = {host for account in accounts for host in account.hosts}
     lost = sorted(name for host, name in hosts.items() if host not in known)
     note = f"; no account found for {', '.join(lost)}" if lost else ""
-    return f"{len(accounts)} accounts in the subscription{note}"
+    place = "resource group; the subscription may not be listed" if refusal else "subscription"
+    return f"{len(accounts)} accounts in the {place}{note}"
 
 
 async def _metrics(session: AzureSession) -> str:
@@ -122,7 +123,7 @@ async def _metrics(session: AzureSession) -> str:
     from console.azure.openai import fetch_accounts
     from console.domain.history import last_minutes
 
-    accounts = await fetch_accounts(session)
+    accounts, _ = await fetch_accounts(session)
     if not accounts:
         return "no accounts to ask about"
     reading = await MetricsReader(session).fetch(accounts, last_minutes(settled_end(session.clock.now())))

@@ -22,7 +22,7 @@ class AccountsFeed:
 
     async def fetch(self, context: FeedContext) -> tuple[ConsoleError, ...]:
         """List the accounts, publish them, then read the deployments of those behind backends."""
-        accounts = await openai.fetch_accounts(context.session)
+        accounts, refusal = await openai.fetch_accounts(context.session)
         context.apply(lambda o: replace(o, accounts=_with_known_deployments(accounts, o)))
         known = await context.known(lambda o: o.gateway is not None, "topology")
         hosts = {b.host for b in known.gateway.backends} if known.gateway else set()
@@ -36,7 +36,7 @@ class AccountsFeed:
                 ),
             )
         )
-        return tuple(errors)
+        return (*([refusal] if refusal else []), *errors)
 
 
 def _with_known_deployments(accounts: list[Account], observations: Observations) -> tuple[Account, ...]:

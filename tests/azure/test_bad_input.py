@@ -139,16 +139,14 @@ async def test_one_region_without_metrics_leaves_the_others_known() -> None:
 async def test_without_the_role_on_the_subscription_metrics_are_asked_account_by_account() -> None:
     world = make_world(minutes=8, traffic=True)
     give_role(world, "Owner", scope=GROUP)
-    async with engine_on(world) as (engine, server):
+    async with engine_on(world) as (engine, _):
         snapshot = await engine.fetch_once(30)
-        single = engine.session.requests_by_host.get("management.azure.com", 0)
-        assert single > 10
-        assert server.world is world
     ptu = snapshot.backend("ptu-eastus2")
     assert ptu is not None
-    if ptu.account is not None:
-        assert ptu.load.requests_per_minute.value
-        assert any("Monitoring Reader on the subscription" in p.remedy for p in snapshot.problems)
+    assert ptu.load.requests_per_minute.value
+    assert ptu.load.utilization_ratio.value
+    remedies = " ".join(p.remedy for p in snapshot.problems)
+    assert "Monitoring Reader on the subscription" in remedies
 
 
 async def test_a_host_that_is_unreachable_from_here_never_outranks_what_the_logs_show() -> None:

@@ -87,7 +87,8 @@ async def test_a_gateway_without_diagnostic_settings_says_how_to_make_one() -> N
 async def test_limits_of_a_deployment_are_per_minute() -> None:
     async with engine_on(make_world()) as (engine, _):
         await engine.session.open()
-        accounts = await fetch_accounts(engine.session)
+        accounts, refusal = await fetch_accounts(engine.session)
+        assert refusal is None
         deployments, errors = await fetch_deployments(engine.session, accounts)
     assert errors == []
     by_account = {a.name: deployments[a.resource_id] for a in accounts}
