@@ -147,6 +147,8 @@ class ConsoleApp(App[int]):
         self._own_problems = ()
         self._listen(engine)
         await self.switch_mode("fleet")
+        self.show_fleet()
+        self.snapshot_changed.publish(SnapshotChange(self.snapshot, self.snapshot))
         self.call_after_refresh(self._start)
         if before is not None:
             await asyncio.wait_for(before.stop(), STOP_DEADLINE_SECONDS)

@@ -194,7 +194,9 @@ def wrap(cell: Sequence[Span], width: int, *, indent: int = 0, max_lines: int | 
             lines[-1].append(span._replace(text=word))
             taken += size
     if max_lines is not None and len(lines) > max_lines:
-        rest = [span for line in lines[max_lines - 1 :] for span in (*line, Span(" "))]
+        rest = lines[max_lines - 1]
+        for line in lines[max_lines:]:
+            rest.extend(line[1:] if indent else line)
         lines = [*lines[: max_lines - 1], list(fit(rest, width))]
     return [tuple(line) for line in lines]
 

@@ -28,7 +28,6 @@ from screens.fleet.rows import KIND_WORDS, health_cell
 from screens.spans import NO_DATA, Cell, Span, Tone, fit, join, or_dash, plain, shorten, visible, width_of, wrap
 from screens.widgets.chart import Chart
 
-
 WRAPPED_COLUMN = 24
 """A last column narrower than this is not worth wrapping into."""
 
@@ -173,7 +172,7 @@ def breaker_sentence(rule: CircuitBreakerRule) -> str:
 
 def breaker_section(status: BackendStatus, width: int) -> list[Cell]:
     """The breaker's rules; whether it is open is nowhere readable, and that is said."""
-    lines = [heading("CIRCUIT BREAKER", width, "its state is not readable, only inferred")]
+    lines = [heading("CIRCUIT BREAKER", width, "state can only be inferred")]
     if not status.backend.breaker:
         return [*lines, *wrap(plain(" none: a pool never skips this backend", Tone.WARN), width - 1, indent=1)]
     for rule in status.backend.breaker:

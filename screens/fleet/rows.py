@@ -24,7 +24,7 @@ from screens.figures import (
 )
 from screens.fleet.arrange import Group
 from screens.fleet.columns import Layout
-from screens.spans import NO_DATA, Cell, Span, Tone, plain, shorten_middle, visible
+from screens.spans import NO_DATA, Cell, Span, Tone, plain, shorten_middle, tint, visible
 from screens.table import GridRow
 
 HEALTH_GLYPHS: dict[HealthState, tuple[str, Tone]] = {
@@ -141,8 +141,11 @@ def row_figures(status: BackendStatus) -> tuple[Figure, ...]:
     )
 
 
-def group_cells(group: Group, layout: Layout, is_folded: bool) -> dict[str, Cell]:
-    """The cells of a heading: a pool with its state and sums, or what routes to backends outside pools."""
+def group_cells(group: Group, layout: Layout, freshness: Freshness, is_folded: bool) -> dict[str, Cell]:
+    """The cells of a heading: a pool with its state and sums, or what routes to backends outside pools.
+
+    Sums over stale figures are as dim as the figures.
+    """
     width = max(1, layout.width_of("backend") - 2)
     count = f" {len(group.backends)}" if is_folded else ""
     title = shorten_middle(visible(group.title), max(1, width - len(count)))
@@ -172,6 +175,9 @@ def group_cells(group: Group, layout: Layout, is_folded: bool) -> dict[str, Cell
         cells["latency"] = (Span(format_milliseconds(pool.latency_p95_ms)),)
     if (trend_width := layout.width_of("trend")) and pool.requests is not None:
         cells["trend"] = sparkline(pool.requests, trend_width)
+    if any(freshness.is_stale(status.load.requests_per_minute) for status in group.backends):
+        sums = ("utilization", "requests", "model_throttled", "caller_throttled", "latency")
+        cells.update({key: tint(cells[key], Tone.STALE) for key in sums if key in cells})
     return cells
 
 
@@ -199,7 +205,9 @@ def fleet_rows(
     rows: list[GridRow] = []
     for group in groups:
         is_folded = group.key in folded
-        rows.append(GridRow(group.key, group_cells(group, layout, is_folded), is_group=True, is_markable=False))
+        rows.append(
+            GridRow(group.key, group_cells(group, layout, freshness, is_folded), is_group=True, is_markable=False)
+        )
         if is_folded:
             continue
         rows.extend(

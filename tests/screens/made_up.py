@@ -303,7 +303,7 @@ def demo_snapshot(**changes: Any) -> GatewaySnapshot:
         PoolStatus(chat, chat.members, "spilling", 414, 0.214, 0.002, 0.38, 2100, ramp(180, 414)),
         PoolStatus(embeddings, embeddings.members, "healthy", 120, 0.0, 0.0, None, 110, ramp(110, 120)),
     )
-    return snapshot_of(demo_backends(), pools, **changes)
+    return replace(snapshot_of(demo_backends(), pools), **changes)
 
 
 def big_snapshot(count: int) -> GatewaySnapshot:
