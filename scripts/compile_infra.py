@@ -17,13 +17,23 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tree_sitter_bicep
+from bicep_syntax import (
+    Declared,
+    Loop,
+    decorator_calls,
+    has_interpolation,
+    members,
+    part,
+    plain_text,
+    quoted,
+    text_of,
+    unescape,
+)
 from tree_sitter import Language, Node, Parser
 
 INFRA = Path(__file__).resolve().parent.parent / "infra"
@@ -47,38 +57,6 @@ PARAMETER_LIMITS = ("minLength", "maxLength", "minValue", "maxValue")
 
 class CompileError(Exception):
     """A construct this compiler does not know, or Bicep that does not parse."""
-
-
-@dataclass
-class Declared:
-    """A resource or a module as the Bicep declares it."""
-
-    symbol: str
-    kind: str  # "resource" or "module"
-    header: str  # "type@api-version" of a resource, path of a module
-    body: dict[str, Node]
-    existing: bool = False
-    condition: Node | None = None
-    loop: Loop | None = None
-    batch_size: int | None = None
-    needs: set[str] = field(default_factory=set)
-
-    @property
-    def type(self) -> str:
-        return self.header.split("@")[0]
-
-    @property
-    def api_version(self) -> str:
-        return self.header.split("@")[1]
-
-
-@dataclass(frozen=True)
-class Loop:
-    """`[for (item, index) in over: ...]`."""
-
-    item: str
-    index: str | None
-    over: Node
 
 
 class Template:
@@ -113,21 +91,21 @@ class Template:
             if node.type in ("comment", "diagnostic_comment"):
                 continue
             if node.type == "decorators":
-                decorators = {call.children[0].text.decode(): call for call in _decorator_calls(node)}
+                decorators = {text_of(call.children[0]): call for call in decorator_calls(node)}
                 continue
             if node.type == "target_scope_assignment":
-                self.scope = _plain(node.named_children[0])
+                self.scope = plain_text(node.named_children[0])
             elif node.type == "parameter_declaration":
                 parameters.append((node, decorators))
             elif node.type == "variable_declaration":
                 name, value = node.named_children
-                self.variables[_text(name)] = value
+                self.variables[text_of(name)] = value
             elif node.type in ("resource_declaration", "module_declaration"):
                 declared = self._read_declared(node, decorators)
                 self.declared[declared.symbol] = declared
             elif node.type == "output_declaration":
                 name, kind, value = node.named_children
-                self.outputs[_text(name)] = (_text(kind), value)
+                self.outputs[text_of(name)] = (text_of(kind), value)
             else:
                 raise self.fail(node, f"{node.type} is not supported")
             decorators = {}
@@ -136,11 +114,11 @@ class Template:
 
     def _read_parameter(self, node: Node, decorators: dict[str, Node]) -> None:
         name, kind, *default = node.named_children
-        entry: dict[str, Any] = {"type": _text(kind)}
-        self.parameters[_text(name)] = entry
+        entry: dict[str, Any] = {"type": text_of(kind)}
+        self.parameters[text_of(name)] = entry
         if default:
             entry["defaultValue"] = self.value(default[0])
-        arguments = {key: call.child_by_field_name("arguments").named_children[0] for key, call in decorators.items()}
+        arguments = {key: part(call, "arguments").named_children[0] for key, call in decorators.items()}
         if "allowed" in arguments:
             entry["allowedValues"] = self.value(arguments["allowed"])
         for limit in PARAMETER_LIMITS:
@@ -155,44 +133,44 @@ class Template:
     def _read_declared(self, node: Node, decorators: dict[str, Node]) -> Declared:
         kind = node.type.removesuffix("_declaration")
         symbol, header, body = node.named_children
-        declared = Declared(_text(symbol), kind, _plain(header), {})
+        declared = Declared(text_of(symbol), kind, plain_text(header), {})
         declared.existing = any(child.type == "existing" for child in node.children)
         if body.type == "for_statement":
             declared.loop = self._read_loop(body)
-            body = body.child_by_field_name("body")
+            body = part(body, "body")
         if body.type == "if_statement":
             test, body = body.named_children
             declared.condition = test.named_children[0]
-        declared.body = _members(body)
+        declared.body = members(body)
         if "batchSize" in decorators:
-            size = decorators["batchSize"].child_by_field_name("arguments").named_children[0]
-            declared.batch_size = int(_text(size))
+            size = part(decorators["batchSize"], "arguments").named_children[0]
+            declared.batch_size = int(text_of(size))
         return declared
 
     def _read_loop(self, node: Node) -> Loop:
-        parts = [c for c in node.named_children if c.id != node.child_by_field_name("body").id]
+        parts = [c for c in node.named_children if c.id != part(node, "body").id]
         names, over = parts[0], parts[1]
         if names.type == "for_loop_parameters":
-            item, index = (_text(child) for child in names.named_children)
+            item, index = (text_of(child) for child in names.named_children)
             return Loop(item, index, over)
-        return Loop(_text(names), None, over)
+        return Loop(text_of(names), None, over)
 
     # --- expressions ---------------------------------------------------------------------------------------------
 
     def value(self, node: Node) -> Any:
         """The JSON of a Bicep value: literals as JSON, everything else as "[expression]"."""
         if node.type == "object":
-            return {key: self.value(member) for key, member in _members(node).items()}
+            return {key: self.value(member) for key, member in members(node).items()}
         if node.type == "array":
             return [self.value(item) for item in node.named_children if item.type != "comment"]
         if node.type == "number":
-            return int(_text(node))
+            return int(text_of(node))
         if node.type == "boolean":
-            return _text(node) == "true"
+            return text_of(node) == "true"
         if node.type == "null":
             return None
-        if node.type == "string" and not _has_interpolation(node):
-            text = _plain(node)
+        if node.type == "string" and not has_interpolation(node):
+            text = plain_text(node)
             return "[" + text if text.startswith("[") else text
         return f"[{self.expression(node)}]"
 
@@ -201,25 +179,26 @@ class Template:
         handler = getattr(self, f"_express_{node.type}", None)
         if handler is None:
             raise self.fail(node, f"{node.type} is not supported in an expression")
-        return handler(node)
+        return str(handler(node))
 
     def _express_string(self, node: Node) -> str:
-        if not _has_interpolation(node):
-            return _quoted(_plain(node))
-        template, arguments = "", []
-        for part in node.named_children:
-            if part.type == "interpolation":
+        if not has_interpolation(node):
+            return quoted(plain_text(node))
+        template = ""
+        arguments: list[str] = []
+        for piece in node.named_children:
+            if piece.type == "interpolation":
                 template += "{" + str(len(arguments)) + "}"
-                arguments.append(self.expression(part.named_children[0]))
+                arguments.append(self.expression(piece.named_children[0]))
             else:
-                template += _unescape(_text(part)).replace("{", "{{").replace("}", "}}")
-        return f"format({', '.join([_quoted(template), *arguments])})"
+                template += unescape(text_of(piece)).replace("{", "{{").replace("}", "}}")
+        return f"format({', '.join([quoted(template), *arguments])})"
 
     def _express_number(self, node: Node) -> str:
-        return _text(node)
+        return text_of(node)
 
     def _express_boolean(self, node: Node) -> str:
-        return f"{_text(node)}()"
+        return f"{text_of(node)}()"
 
     def _express_null(self, node: Node) -> str:
         return "null()"
@@ -229,7 +208,7 @@ class Template:
         return f"createArray({', '.join(items)})"
 
     def _express_object(self, node: Node) -> str:
-        pairs = [f"{_quoted(key)}, {self.expression(member)}" for key, member in _members(node).items()]
+        pairs = [f"{quoted(key)}, {self.expression(member)}" for key, member in members(node).items()]
         return f"createObject({', '.join(pairs)})"
 
     def _express_parenthesized_expression(self, node: Node) -> str:
@@ -239,31 +218,31 @@ class Template:
         return f"if({', '.join(self.expression(part) for part in node.named_children)})"
 
     def _express_unary_expression(self, node: Node) -> str:
-        operator = _text(node.child_by_field_name("operator"))
+        operator = text_of(part(node, "operator"))
         if operator != "!":
             raise self.fail(node, f"operator {operator} is not supported")
-        return f"not({self.expression(node.child_by_field_name('argument'))})"
+        return f"not({self.expression(part(node, 'argument'))})"
 
     def _express_binary_expression(self, node: Node) -> str:
-        operator = _text(node.child_by_field_name("operator"))
+        operator = text_of(part(node, "operator"))
         if operator not in OPERATORS:
             raise self.fail(node, f"operator {operator} is not supported")
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        left, right = part(node, "left"), part(node, "right")
         return OPERATORS[operator].format(self.expression(left), self.expression(right))
 
     def _express_subscript_expression(self, node: Node) -> str:
-        target, index = node.child_by_field_name("object"), node.child_by_field_name("index")
+        target, index = part(node, "object"), part(node, "index")
         return f"{self.expression(target)}[{self.expression(index)}]"
 
     def _express_call_expression(self, node: Node) -> str:
-        name = _text(node.child_by_field_name("function"))
-        arguments = node.child_by_field_name("arguments").named_children
+        name = text_of(part(node, "function"))
+        arguments = part(node, "arguments").named_children
         if name == "loadTextContent":
-            return f"variables('{self._load(_plain(arguments[0]))}')"
+            return f"variables('{self._load(plain_text(arguments[0]))}')"
         return f"{name}({', '.join(self.expression(argument) for argument in arguments)})"
 
     def _express_identifier(self, node: Node) -> str:
-        name = _text(node)
+        name = text_of(node)
         if self.loop and name == self.loop.item:
             return f"{self.expression(self.loop.over)}[copyIndex()]"
         if self.loop and name == self.loop.index:
@@ -275,13 +254,13 @@ class Template:
         raise self.fail(node, f"{name} is neither a parameter nor a variable")
 
     def _express_member_expression(self, node: Node) -> str:
-        target, name = node.child_by_field_name("object"), _text(node.child_by_field_name("property"))
+        target, name = part(node, "object"), text_of(part(node, "property"))
         path = [name]
         while target.type == "member_expression":
-            path.insert(0, _text(target.child_by_field_name("property")))
-            target = target.child_by_field_name("object")
-        if target.type == "identifier" and _text(target) in self.declared:
-            return self._member_of(self.declared[_text(target)], path, node)
+            path.insert(0, text_of(part(target, "property")))
+            target = part(target, "object")
+        if target.type == "identifier" and text_of(target) in self.declared:
+            return self._member_of(self.declared[text_of(target)], path, node)
         return ".".join([self.expression(target), *path])
 
     def _member_of(self, declared: Declared, path: list[str], node: Node) -> str:
@@ -317,7 +296,7 @@ class Template:
     def _parent(self, declared: Declared) -> Declared | None:
         if "parent" not in declared.body:
             return None
-        return self.declared[_text(declared.body["parent"])]
+        return self.declared[text_of(declared.body["parent"])]
 
     def id_of(self, declared: Declared) -> str:
         """The resource id as an expression, in the form the Bicep compiler chooses for each scope."""
@@ -325,7 +304,7 @@ class Template:
         if declared.kind == "module":
             return f"extensionResourceId({self._group_of(declared)}, 'Microsoft.Resources/deployments', {segments})"
         if "scope" in declared.body:
-            target = self.declared[_text(declared.body["scope"])]
+            target = self.declared[text_of(declared.body["scope"])]
             return f"extensionResourceId({self.id_of(target)}, '{declared.type}', {segments})"
         function = "subscriptionResourceId" if self.scope == "subscription" else "resourceId"
         return f"{function}('{declared.type}', {segments})"
@@ -338,11 +317,11 @@ class Template:
     def _module_scope(self, declared: Declared) -> tuple[str | None, str]:
         scope = declared.body["scope"]
         if scope.type == "identifier":
-            group = self.declared[_text(scope)]
+            group = self.declared[text_of(scope)]
             self.touched.add(group.symbol)
             return None, self.expression(group.body["name"])
-        if scope.type == "call_expression" and _text(scope.child_by_field_name("function")) == "resourceGroup":
-            arguments = scope.child_by_field_name("arguments").named_children
+        if scope.type == "call_expression" and text_of(part(scope, "function")) == "resourceGroup":
+            arguments = part(scope, "arguments").named_children
             if len(arguments) == 2:
                 return self.expression(arguments[0]), self.expression(arguments[1])
         raise self.fail(scope, "a module's scope must be a resource group, or resourceGroup(subscription, name)")
@@ -395,7 +374,7 @@ class Template:
             name = f"[format('{slots}', {', '.join(segments)})]"
         out: dict[str, Any] = {"type": declared.type, "apiVersion": declared.api_version}
         if "scope" in declared.body:
-            target = self.declared[_text(declared.body["scope"])]
+            target = self.declared[text_of(declared.body["scope"])]
             self.touched.add(target.symbol)
             out["scope"] = f"[{self.id_of(target)}]"
         out["name"] = name
@@ -414,7 +393,7 @@ class Template:
         if subscription:
             out["subscriptionId"] = f"[{subscription}]"
         out["resourceGroup"] = f"[{group}]"
-        given = _members(declared.body["params"]) if "params" in declared.body else {}
+        given = members(declared.body["params"]) if "params" in declared.body else {}
         inner = Template((self.path.parent / declared.header).resolve())
         wrong = set(given) ^ {n for n, p in inner.parameters.items() if n in given or "defaultValue" not in p}
         if wrong:
@@ -433,51 +412,13 @@ class Template:
         if parent:
             needs.add(parent.symbol)
         if "dependsOn" in declared.body:
-            needs |= {_text(item) for item in declared.body["dependsOn"].named_children if item.type != "comment"}
+            needs |= {text_of(item) for item in declared.body["dependsOn"].named_children if item.type != "comment"}
         ids = []
         for symbol in sorted(needs):
             other = self.declared[symbol]
             if not other.existing:
                 ids.append(symbol if other.loop else f"[{self.id_of(other)}]")
         return ids
-
-
-# --- reading the tree ------------------------------------------------------------------------------------------------
-
-
-def _text(node: Node) -> str:
-    return node.text.decode()
-
-
-def _decorator_calls(node: Node) -> list[Node]:
-    return [mark.named_children[0] for mark in node.named_children if mark.type == "decorator"]
-
-
-def _has_interpolation(node: Node) -> bool:
-    return any(child.type == "interpolation" for child in node.named_children)
-
-
-def _unescape(text: str) -> str:
-    plain = {"n": "\n", "t": "\t", "r": "\r"}
-    return re.sub(r"\\(.)", lambda match: plain.get(match[1], match[1]), text)
-
-
-def _plain(node: Node) -> str:
-    """The value of a string without interpolation."""
-    return _unescape("".join(_text(child) for child in node.named_children))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _members(node: Node) -> dict[str, Node]:
-    members = {}
-    for member in node.named_children:
-        if member.type == "object_property":
-            key, value = (child for child in member.named_children if child.type != "comment")
-            members[_plain(key) if key.type == "string" else _text(key)] = value
-    return members
 
 
 def compile_text() -> str:

@@ -37,8 +37,8 @@ Exit codes: 0 done, 1 failed or declined, 2 wrong usage or a missing prerequisit
 TEXT
 }
 
-# -I and -S: nothing of the caller's Python environment takes part.
-deployment_json() { python3 -IS "$json_tool" "$@"; }
+# -I and -S: nothing of the caller's Python environment takes part. Values are UTF-8 whatever the locale says.
+deployment_json() { python3 -IS -X utf8 "$json_tool" "$@"; }
 
 say() { printf '%s\n' "$*" >&2; }
 

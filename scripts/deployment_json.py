@@ -89,8 +89,12 @@ def parameters(arguments: list[str]) -> str:
         kind = declared[name]["type"]
         if kind == "array":
             values.setdefault(name, []).append(text)
+        elif kind == "int":
+            values[name] = int(text)
+        elif kind == "bool":
+            values[name] = text == "true"
         else:
-            values[name] = {"int": int, "bool": lambda word: word == "true"}.get(kind, str)(text)
+            values[name] = text
     document = {
         "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
         "contentVersion": "1.0.0.0",
