@@ -133,6 +133,25 @@ def _admit_monitor(world: World, host: str, path: str, headers: dict[str, str]) 
     parts = path.strip("/").split("/")
     if host not in LOGS_HOSTS and len(parts) > 1 and parts[0].lower() == "subscriptions":
         _permit(principal, "Microsoft.Insights/metrics/read", f"/subscriptions/{parts[1]}")
+    if host in LOGS_HOSTS and len(parts) > 2 and parts[1].lower() == "workspaces":
+        _permit_query(world, principal, parts[2])
+
+
+def _permit_query(world: World, principal: Principal, customer_id: str) -> None:
+    """Source: "Log Analytics API errors": 403 `InsufficientAccessError`; the right asked for is `workspaces/query/read`.
+
+    Raises:
+        ArmError: 403. A workspace that does not exist is for the logs room to refuse.
+    """
+    for workspace in world.store.of_type("Microsoft.OperationalInsights/workspaces"):
+        if str(workspace.properties.get("customerId", "")).lower() != customer_id.lower():
+            continue
+        if not principal.may("Microsoft.OperationalInsights/workspaces/query/read", workspace.id):
+            raise ArmError(
+                403,
+                "InsufficientAccessError",
+                "The provided credentials have insufficient access to perform the requested operation",
+            )
 
 
 # -- Resource Manager ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.identity.aio import ManagedIdentityCredential
 
 from simulator.entra.tokens import entra
+from simulator.names import WORKSPACE_CUSTOMER_ID
 from tests.simulator.arm_world import (
     GROUP,
     RESOURCE_GROUP,
@@ -102,6 +103,15 @@ async def test_the_metrics_batch_wants_a_role_on_the_whole_subscription() -> Non
         nobody = await http("POST", path, {"resourceids": []}, authenticated=False)
     assert (refused[0], refused[2]["error"]["code"]) == (403, "AuthorizationFailed")
     assert nobody[0] == 401
+
+
+async def test_a_query_wants_the_right_to_query_that_workspace() -> None:
+    async with arm_server() as server:
+        http = Http(server)
+        path = f"/hosts/api.loganalytics.io/v1/workspaces/{WORKSPACE_CUSTOMER_ID}/query"
+        await http("POST", "/_control/principal", {"assignments": [{"role": "Reader", "scope": SERVICE}]})
+        refused = await http("POST", path, {"query": "ApiManagementGatewayLogs | count"})
+    assert (refused[0], refused[2]["error"]["code"]) == (403, "InsufficientAccessError")
 
 
 async def test_reads_drain_a_bucket_that_time_refills() -> None:
