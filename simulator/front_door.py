@@ -138,7 +138,7 @@ def _admit_monitor(world: World, host: str, path: str, headers: dict[str, str]) 
 
 
 def _permit_query(world: World, principal: Principal, customer_id: str) -> None:
-    """Source: "Log Analytics API errors": 403 `InsufficientAccessError`; the right asked for is `workspaces/query/read`.
+    """Source: "Log Analytics API errors": 403 `InsufficientAccessError`; the right is `workspaces/query/read`.
 
     Raises:
         ArmError: 403. A workspace that does not exist is for the logs room to refuse.
