@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from apimpolicy.lint import BackendFacts, NamedValueFacts, Surroundings, lint
 from tests.accelerator.accelerator_files import HEADER_KEYS, POLICIES, PolicyFile, compiled_template, policy_files
 
 FRAGMENTS = policy_files("fragment")
@@ -16,6 +17,19 @@ SECTIONS = ("inbound", "backend", "outbound", "on-error")
 
 each_fragment = pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda file: file.name)
 each_policy = pytest.mark.parametrize("policy", API_POLICIES, ids=lambda file: file.name)
+
+
+def surroundings() -> Surroundings:
+    """What the template deploys around the policies."""
+    routing = next(
+        r["properties"]["template"] for r in compiled_template()["resources"] if "genaigw-routing" in str(r["name"])
+    )
+    backends = {name: BackendFacts("Single", has_breaker=True) for name in BACKENDS}
+    for name in POOLS:
+        members = tuple(sorted(BACKENDS - {"ptuEndpoint1"} if name == "embeddings-pool" else BACKENDS))
+        backends[name] = BackendFacts("Pool", members=members)
+    values = {value["name"]: NamedValueFacts() for value in routing["variables"]["namedValues"]}
+    return Surroundings({fragment.name: fragment.text for fragment in FRAGMENTS}, backends, values)
 
 
 def named_values(text: str) -> set[str]:
@@ -41,6 +55,18 @@ def test_fragment_obeys_the_rules_of_api_management(fragment: PolicyFile) -> Non
     assert not included(code)
     assert re.fullmatch(r"\w[\w-]{0,78}\w", fragment.name)
     assert "&amp;" not in code, "the bundle is raw text, deployed as rawxml"
+
+
+@each_fragment
+def test_the_linter_has_nothing_against_the_fragment(fragment: PolicyFile) -> None:
+    assert [str(finding) for finding in lint(fragment.text, kind="fragment", surroundings=surroundings())] == []
+
+
+@each_policy
+def test_the_linter_has_nothing_against_the_policy(policy: PolicyFile) -> None:
+    findings = lint(policy.text, kind="policy", scope="api", surroundings=surroundings())
+    # routing is the policy's own: the backend section of the outer scopes would forward a second time
+    assert [str(finding) for finding in findings if finding.rule_id != "APIM212"] == []
 
 
 @each_fragment
