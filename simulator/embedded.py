@@ -5,14 +5,14 @@ The composition of the simulator and nothing else: rooms know each other only th
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulator import apim, gateway, monitor, openai, topology
+from simulator import apim, gateway, logs, monitor, openai, topology
 from simulator import traffic as callers
 from simulator.deployments.routes import attach as attach_deployments
+from simulator.logs.settings import Lag
 from simulator.names import GATEWAY_HOST
 from simulator.scenarios import Scenario, load_scenario, parse_offset
 from simulator.world import World
@@ -27,7 +27,7 @@ def build_world(
     seed: int = 7,
     history_seconds: float = 3600.0,
     now: float,
-    lag: str = "brisk",
+    lag: Lag = "brisk",
     on_progress: Callable[[float], None] | None = None,
     traffic: bool = True,
 ) -> World:
@@ -63,28 +63,15 @@ def build_world(
     return world
 
 
-def _attach_rooms(world: World, plot: Scenario, lag: str) -> None:
+def _attach_rooms(world: World, plot: Scenario, lag: Lag) -> None:
     apim.attach(world)
     attach_deployments(world)
     openai.attach(world)
     gateway.attach(world)
-    monitor.attach(world, "real" if lag == "real" else "brisk")
-    _attach(world, "simulator.logs", lag=lag if plot.world.log_lag_seconds is None else plot.world.log_lag_seconds)
-
-
-def _attach(world: World, module: str, **settings: Any) -> None:
-    """Attach a room."""
-    try:
-        room = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        world.note(f"{module} is not there yet")
-        return
-    if not hasattr(room, "attach"):
-        world.note(f"{module} has no attach yet")
-        return
-    room.attach(world, **settings)
+    monitor.attach(world, lag)
+    logs.attach(world, lag)
+    if plot.world.log_lag_seconds is not None:
+        world.rooms["logs"].set_lag(plot.world.log_lag_seconds, plot.world.log_lag_seconds)
 
 
 def _plan_events(world: World, plot: Scenario, now: float) -> None:

@@ -28,7 +28,8 @@ class GatewayRoom:
         self.services: dict[str, GatewayService] = {}
         openai = world.rooms.get("openai")
         if openai is not None:
-            openai.authorizers.append(self._accepts_identity)
+            # First, because nearly every call brings the identity.
+            openai.authorizers.insert(0, self._accepts_identity)
         for service in list(world.store.of_type(_SERVICE_TYPE)):
             self._open(service)
         world.store.on_change(self._changed)

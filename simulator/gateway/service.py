@@ -220,6 +220,14 @@ class GatewayService:
         """
         configuration = exchange.configuration
         match = configuration.match(exchange.method, exchange.path)
+        if exchange.method == "OPTIONS" and (match is None or match.operation is None):
+            # A browser's preflight belongs to the operation it asks about, and carries no key.
+            wanted = exchange.headers.get("access-control-request-method", "")
+            preflight = configuration.match(wanted, exchange.path) if wanted else None
+            if preflight is not None and preflight.operation is not None:
+                exchange.api, exchange.operation = preflight.api, preflight.operation
+                exchange.parameters, exchange.path = preflight.parameters, preflight.rest
+                return
         if match is None or match.operation is None:
             if match is not None:
                 exchange.api = match.api
@@ -237,10 +245,10 @@ class GatewayService:
         subscription = configuration.keys.get(key) if key else None
         if subscription is not None:
             exchange.product = _granted(configuration, api, subscription)
-            if subscription.state == "active" and (exchange.product is not None or subscription.product is None):
-                if subscription.api is None or subscription.api == api.name.lower():
-                    exchange.subscription = subscription
-                    return
+            covers = exchange.product is not None or subscription.product is None
+            if covers and subscription.state == "active" and subscription.api in (None, api.name.lower()):
+                exchange.subscription = subscription
+                return
             exchange.product = None
         if not api.subscription_required:
             return
