@@ -7,7 +7,7 @@ Source: policy and policy fragment contracts, API Management REST 2024-05-01 (fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from simulator.apim.policy_check import document_problems
 from simulator.apim.policy_text import from_escaped, serialise
@@ -39,7 +39,7 @@ def prepare_fragment(context: WriteContext) -> None:
     _prepare(context, "fragment", MOST_FRAGMENT_BYTES)
 
 
-def _prepare(context: WriteContext, kind: str, most_bytes: int) -> None:
+def _prepare(context: WriteContext, kind: Literal["policy", "fragment"], most_bytes: int) -> None:
     properties, problems = context.properties, context.problems
     value, given_format = properties.get("value"), properties.get("format") or "xml"
     if given_format not in FORMATS[: 2 if kind == "fragment" else 4]:

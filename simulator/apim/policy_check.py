@@ -1,5 +1,7 @@
 """What is wrong with a policy document, in API Management's words: its syntax, its language, and whom it names.
 
+The language is the linter's: what it calls an error is refused. Whom a document names is looked up here.
+
 Source: error frame "Error in element 'x' on line L, column C: ..." (API Management `ValidationError` details).
 Assumed: the words after the frame, and that a fragment, backend, logger or named value that does not exist is refused.
 """
@@ -7,19 +9,27 @@ Assumed: the words after the frame, and that a fragment, backend, logger or name
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from apimpolicy.document import Document, Element, PolicySyntaxError, named_values_in, parse
+from apimpolicy.lint import lint
 from apimpolicy.position import Position
 from simulator.resources.ids import ResourcePath
 
 if TYPE_CHECKING:
     from simulator.world import World
 
-SECTIONS = ("inbound", "backend", "outbound", "on-error")
+_SCOPES = {
+    "policies": "global",
+    "apis/policies": "api",
+    "apis/operations/policies": "operation",
+    "products/policies": "product",
+}
 
 
-def document_problems(world: World, service_id: str, path: ResourcePath, text: str, kind: str) -> list[tuple[str, str]]:
+def document_problems(
+    world: World, service_id: str, path: ResourcePath, text: str, kind: Literal["policy", "fragment"]
+) -> list[tuple[str, str]]:
     """(target, message) of everything API Management would refuse the document for.
 
     Args:
@@ -29,7 +39,11 @@ def document_problems(world: World, service_id: str, path: ResourcePath, text: s
         document = parse(text)
     except PolicySyntaxError as error:
         return [("representation", _at_line(error.message, error.position))]
-    problems: list[tuple[str, str, Position | None]] = list(_structure(document, kind))
+    problems: list[tuple[str, str, Position | None]] = [
+        (_element_at(document, finding.position), finding.message, finding.position)
+        for finding in lint(document, kind=kind, scope=_SCOPES.get("/".join(path.types[1:])))
+        if finding.severity == "error"
+    ]
     problems.extend(_dangling(world, service_id, document))
     for name, position in named_values_in(text):
         if not _is_named_value(world, service_id, name):
@@ -64,27 +78,6 @@ def _element_at(document: Document, position: Position | None) -> str:
         if (start.line, start.column) <= here <= (end.line, end.column):
             found = element.name
     return found
-
-
-def _structure(document: Document, kind: str) -> Iterator[tuple[str, str, Position]]:
-    """Source: "Policies in Azure API Management" (sections), "Reuse policy configurations" (what a fragment holds)."""
-    root = document.root
-    wanted = "fragment" if kind == "fragment" else "policies"
-    if root.name != wanted:
-        yield root.name, f"The root element must be <{wanted}>.", root.position
-        return
-    if kind == "fragment":
-        for element in _walk(root):
-            if element is not root and element.name in (*SECTIONS, "base", "include-fragment", "fragment", "policies"):
-                yield element.name, f"<{element.name}> is not allowed in a policy fragment.", element.position
-        return
-    seen: set[str] = set()
-    for element in root.elements:
-        if element.name not in SECTIONS:
-            yield element.name, f"<{element.name}> is not a policy section.", element.position
-        elif element.name in seen:
-            yield element.name, f"The section <{element.name}> is given twice.", element.position
-        seen.add(element.name)
 
 
 def _dangling(world: World, service_id: str, document: Document) -> Iterator[tuple[str, str, Position]]:

@@ -116,3 +116,19 @@ async def test_names_that_the_service_does_not_take_are_refused() -> None:
         fragment = await http("PUT", f"{SERVICE}/policyFragments/-mine?{VERSION}", good)
         policy = await http("PUT", f"{SERVICE}/policies/other?{VERSION}", {"properties": {"value": "<policies />"}})
     assert fragment[0] == policy[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("<made-up />", "Error in element 'made-up' on line 3, column 1:"),
+        ('<set-variable name="x" value="@(1 +)" />', "Error in element 'set-variable' on line 3"),
+        ("<set-variable />", "Error in element 'set-variable' on line 3, column 1:"),
+    ],
+)
+async def test_a_document_that_is_no_policy_language_is_refused_where_it_goes_wrong(line: str, place: str) -> None:
+    text = f"<policies>\n<inbound>\n{line}\n</inbound>\n<backend /><outbound /><on-error />\n</policies>"
+    async with arm_server() as server:
+        status, _, body = await Http(server)("PUT", POLICY, {"properties": {"format": "rawxml", "value": text}})
+    assert status == 400
+    assert body["error"]["details"][0]["message"].startswith(place)
