@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Generator
 
 import aiohttp
 import pytest
+import trustme
 from azure.core.exceptions import DecodeError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
 from simulator.network import HttpRequest, HttpResponse
@@ -189,3 +191,20 @@ async def test_large_bodies_pass_and_web_pages_do_not_reach_the_control_door() -
         page = await http("POST", "/_control/advance", {"seconds": 1}, headers={"origin": "https://evil.example"})
     assert stored[0] == 201
     assert page[0] == 403
+
+
+async def test_it_speaks_tls_and_its_links_say_so() -> None:
+    authority = trustme.CA()
+    served, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(served)
+    authority.configure_trust(trusted)
+    async with arm_server(tls=served) as server, aiohttp.ClientSession() as session:
+        token = Http(server).token
+        url = f"{server.base_url}{SERVICE}/backends?{VERSION}&$top=1"
+        async with session.get(url, headers={"authorization": f"Bearer {token}"}, ssl=trusted) as answer:
+            listed = await answer.json()
+        async with session.get(f"{server.base_url}/metadata/endpoints?api-version=2022-09-01", ssl=trusted) as answer:
+            metadata = await answer.json()
+    assert server.base_url.startswith("https://127.0.0.1:")
+    assert len(listed["value"]) == 1
+    assert metadata["resourceManager"] == f"{server.base_url}/"
