@@ -43,7 +43,11 @@ class LogsRoom:
         """The ARM id (lower-case) of a workspace given as customer id, name or ARM id; None when there is none."""
         wanted = name.lower()
         for resource in self.world.store.of_type(WORKSPACES):
-            if wanted in (resource.id.lower(), resource.name.lower(), str(resource.properties.get("customerId", "")).lower()):
+            if wanted in (
+                resource.id.lower(),
+                resource.name.lower(),
+                str(resource.properties.get("customerId", "")).lower(),
+            ):
                 return resource.id.lower()
         return None
 

@@ -1,7 +1,7 @@
 """Query results as the Logs API puts them on the wire.
 
-Source: "Azure Monitor Log Analytics API response format": tables of typed columns; datetimes ISO 8601 with Z, dynamic cells as
-JSON text; `statistics` and `render` when the `Prefer` header asks for them.
+Source: "Azure Monitor Log Analytics API response format": tables of typed columns; datetimes ISO 8601 with Z, dynamic
+cells as JSON text; `statistics` and `render` when the `Prefer` header asks for them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from datetime import time as clock_time
 from typing import Any
 
 from simulator.logs.kql.engine import QueryResult
@@ -48,10 +49,15 @@ def render_result(result: QueryResult) -> list[dict[str, Any]]:
     """The `tables` of an answer."""
     types = [kusto_type(name) for name in result.types]
     columns = [{"name": name, "type": kind} for name, kind in zip(result.names, types, strict=True)]
-    cells = [_CELLS.get(kind) for kind in types]
+    cells = [
+        _wire_texts if name == "JSON[]" else _CELLS.get(kind) for name, kind in zip(result.types, types, strict=True)
+    ]
     if any(cells):
         rows: list[Any] = [
-            [cell(value) if cell is not None and value is not None else value for cell, value in zip(cells, row, strict=True)]
+            [
+                cell(value) if cell is not None and value is not None else value
+                for cell, value in zip(cells, row, strict=True)
+            ]
             for row in result.rows
         ]
     else:
@@ -83,6 +89,11 @@ def _wire_dynamic(value: Any) -> str:
     return json.dumps(value, default=_wire_nested, separators=(",", ":"))
 
 
+def _wire_texts(value: Any) -> str:
+    """A list whose elements are JSON text already."""
+    return f"[{','.join('null' if text is None else str(text) for text in value)}]"
+
+
 def _wire_nested(value: Any) -> str:
     if isinstance(value, datetime):
         return wire_datetime(value)
@@ -99,7 +110,7 @@ def _wire_real(value: Any) -> Any:
 
 
 def _wire_moment(value: Any) -> str:
-    return wire_datetime(value if isinstance(value, datetime) else datetime(value.year, value.month, value.day))
+    return wire_datetime(value if isinstance(value, datetime) else datetime.combine(value, clock_time.min))
 
 
 _CELLS: dict[str, Callable[[Any], Any]] = {
@@ -123,7 +134,10 @@ def render_statistics(result: QueryResult, seconds: float, scanned_rows: int) ->
                 "cpu": {"user": wire_timespan(cpu), "kernel": "00:00:00", "totalCpu": wire_timespan(cpu)},
                 "memory": {"peakPerNode": 1_048_576},
             },
-            "inputDatasetStatistics": {"extents": {"total": 1, "scanned": 1}, "rows": {"total": scanned_rows, "scanned": scanned_rows}},
+            "inputDatasetStatistics": {
+                "extents": {"total": 1, "scanned": 1},
+                "rows": {"total": scanned_rows, "scanned": scanned_rows},
+            },
             "datasetStatistics": [{"tableRowCount": len(result.rows), "tableSize": size}],
         }
     }

@@ -1,7 +1,7 @@
 """Log rows in DuckDB: loaded in bulk, read through one SELECT per table that adds what never varies.
 
-What many rows share (urls, ids, errors) is kept once, as a *shape*; a row holds its number, times and sizes. The SELECTs
-filter by workspace and by ingestion time, so a row that has not arrived yet is not there.
+What many rows share (urls, ids, errors) is kept once, as a *shape*; a row holds its number, times and sizes. The
+SELECTs filter by workspace and by ingestion time, so a row that has not arrived yet is not there.
 """
 
 from __future__ import annotations
@@ -24,11 +24,35 @@ SHAPE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("llm_rows", "INTEGER"),
     *(
         (name, "VARCHAR")
-        for name in (
-            "Method Url ApiId ApiRevision OperationId OperationName ProductId UserId ApimSubscriptionId CallerIpAddress Region "
-            "Cache BackendId BackendMethod BackendProtocol BackendUrl LastErrorMessage LastErrorReason LastErrorScope "
-            "LastErrorSection LastErrorSource Errors _ResourceId _SubscriptionId ModelName DeploymentName ApiVersion"
-        ).split()
+        for name in [
+            "Method",
+            "Url",
+            "ApiId",
+            "ApiRevision",
+            "OperationId",
+            "OperationName",
+            "ProductId",
+            "UserId",
+            "ApimSubscriptionId",
+            "CallerIpAddress",
+            "Region",
+            "Cache",
+            "BackendId",
+            "BackendMethod",
+            "BackendProtocol",
+            "BackendUrl",
+            "LastErrorMessage",
+            "LastErrorReason",
+            "LastErrorScope",
+            "LastErrorSection",
+            "LastErrorSource",
+            "Errors",
+            "_ResourceId",
+            "_SubscriptionId",
+            "ModelName",
+            "DeploymentName",
+            "ApiVersion",
+        ]
     ),
     ("IsStreamCompletion", "BOOLEAN"),
 )
@@ -137,7 +161,9 @@ class LogDatabase:
         for table in TABLES.values():
             columns = ", ".join(f'"{name}" {SQL_TYPES[kind]}' for name, kind in table.columns)
             if table.name not in ("ApiManagementGatewayLogs", "ApiManagementGatewayLlmLog"):
-                self.connection.execute(f'CREATE TABLE "flat_{table.name}" (workspace VARCHAR, ingested TIMESTAMP, {columns})')
+                self.connection.execute(
+                    f'CREATE TABLE "flat_{table.name}" (workspace VARCHAR, ingested TIMESTAMP, {columns})'
+                )
 
     def shape(self, values: tuple[Any, ...]) -> int:
         """The number of a shape, made when it is new. `values` follow SHAPE_COLUMNS."""
@@ -195,7 +221,11 @@ class LogDatabase:
             extra = "s.llm_rows > 0"
         else:
             sources, time = {name: f'r."{name}"' for name in table.names if name not in constants}, "r.TimeGenerated"
-            sources |= {name: f"coalesce(r.\"{name}\", '')" for name, kind in table.columns if kind == "string" and name in sources}
+            sources |= {
+                name: f"coalesce(r.\"{name}\", '')"
+                for name, kind in table.columns
+                if kind == "string" and name in sources
+            }
             source, extra = f'"flat_{table.name}" r', "true"
         shape_names = {name for name, _ in SHAPE_COLUMNS}
         columns = []
@@ -215,7 +245,9 @@ class LogDatabase:
         conditions = [f"r.ingested <= {timestamp_literal(scope.now)}", extra]
         conditions.append(f"{workspace} IN ({', '.join(quoted(one) for one in scope.workspaces)})")
         if scope.resource_id:
-            conditions.append(f"lower({'s' if ' s ' in source else 'r'}.\"_ResourceId\") LIKE {quoted(scope.resource_id.lower() + '%')}")
+            conditions.append(
+                f'lower({"s" if " s " in source else "r"}."_ResourceId") LIKE {quoted(scope.resource_id.lower() + "%")}'
+            )
         if scope.start is not None:
             conditions.append(f"{time} >= {timestamp_literal(scope.start)}")
         if scope.end is not None:

@@ -1,8 +1,8 @@
 """The Logs query API: `https://api.loganalytics.io/v1/...`, for workspaces, for resources, and in batches.
 
-Source: Log Analytics REST "Query - Execute" and "Query - Get" (v1), "Azure Monitor Log Analytics API errors", "Batch queries":
-204 for a workspace that has never received data, 400 with innererror for a wrong query, 404 PathNotFoundError, an empty
-200 for a POST whose content type is not JSON.
+Source: Log Analytics REST "Query - Execute" and "Query - Get" (v1), "Azure Monitor Log Analytics API errors", "Batch
+queries": 204 for a workspace that has never received data, 400 with innererror for a wrong query, 404
+PathNotFoundError, an empty 200 for a POST whose content type is not JSON.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class LogsHost:
         return HttpResponse(200, dict(_HEADERS), body)
 
     def _refusal(self, error: QueryError) -> HttpResponse:
-        return HttpResponse(error.status, {**_HEADERS, **error.headers}, _ENCODER.encode(error.as_json(self._correlation())))
+        return HttpResponse(
+            error.status, {**_HEADERS, **error.headers}, _ENCODER.encode(error.as_json(self._correlation()))
+        )
 
     def _correlation(self) -> str:
         bits = f"{self._ids.getrandbits(128):032x}"

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from simulator.logs.database import FIELD_END, LogDatabase
+from simulator.logs.exports import MetricExports
 from simulator.logs.routing import (
     SETTINGS,
     Destination,
@@ -28,17 +29,64 @@ if TYPE_CHECKING:
 LOAD_EVERY = 10_000
 """Facts that may wait before they are loaded without anybody asking: bounds memory while history runs."""
 _NO_ERROR = ("", "", "", "", "", "")
-_DIAGNOSTICS_COLUMNS = (
-    "TimeGenerated Category OperationName ResultSignature ResultType CallerIPAddress CorrelationId Resource ResourceGroup "
-    "ResourceId ResourceProvider ResourceType SubscriptionId properties_s DurationMs method_s url_s apiId_s backendUrl_s "
-    "responseCode_d backendResponseCode_d isRequestSuccess_b _ResourceId"
-).split()
-_ACTIVITY_COLUMNS = (
-    "TimeGenerated EventSubmissionTimestamp OperationNameValue ActivityStatusValue ActivitySubstatusValue CategoryValue Level "
-    "Caller CorrelationId EventDataId OperationId ResourceProviderValue ResourceGroup SubscriptionId Properties Properties_d "
-    "_ResourceId"
-).split()
-_METRIC_COLUMNS = "TimeGenerated Name Sum Min Max ItemCount Properties AppRoleName _ResourceId".split()
+_DIAGNOSTICS_COLUMNS = [
+    "TimeGenerated",
+    "Category",
+    "OperationName",
+    "ResultSignature",
+    "ResultType",
+    "CallerIPAddress",
+    "CorrelationId",
+    "Resource",
+    "ResourceGroup",
+    "ResourceId",
+    "ResourceProvider",
+    "ResourceType",
+    "SubscriptionId",
+    "properties_s",
+    "DurationMs",
+    "method_s",
+    "url_s",
+    "apiId_s",
+    "backendUrl_s",
+    "responseCode_d",
+    "backendResponseCode_d",
+    "isRequestSuccess_b",
+    "_ResourceId",
+]
+_ACTIVITY_COLUMNS = [
+    "TimeGenerated",
+    "EventSubmissionTimestamp",
+    "OperationNameValue",
+    "ActivityStatusValue",
+    "ActivitySubstatusValue",
+    "CategoryValue",
+    "Level",
+    "Caller",
+    "CorrelationId",
+    "EventDataId",
+    "OperationId",
+    "ResourceProviderValue",
+    "ResourceGroup",
+    "SubscriptionId",
+    "Properties",
+    "Properties_d",
+    "_ResourceId",
+]
+_METRIC_COLUMNS = [
+    "TimeGenerated",
+    "Name",
+    "Sum",
+    "Min",
+    "Max",
+    "ItemCount",
+    "Properties",
+    "AppRoleName",
+    "_ResourceId",
+]
+
+
+_ACTIVITY_STATUS = {"Started": "Start", "Accepted": "Accept", "Succeeded": "Success", "Failed": "Failure"}
 
 
 class RowWriter:
@@ -57,6 +105,7 @@ class RowWriter:
         self._llm_rows: dict[tuple[str, str], int] = {}
         self._placed: set[str] = set()
         self._pruned_at = world.now
+        self._exports = MetricExports(world, database)
         telemetry = world.telemetry
         telemetry.on_gateway_call.append(self._hold_gateway_call)
         telemetry.on_model_call.append(self._hold_model_call)
@@ -105,6 +154,7 @@ class RowWriter:
         self._write_model_calls()
         self._write_metrics()
         self._write_activity()
+        self._exports.write()
         if self._world.now - self._pruned_at > 3600.0:
             self._pruned_at = self._world.now
             self._database.prune(self._world.now - self._settings.retention_seconds)
@@ -206,7 +256,11 @@ def _shape(call: GatewayCall, workspace_id: str, in_log: bool, llm_rows: int) ->
             [{"source": error.source, "reason": error.reason, "message": error.message, "section": error.section}]
         )
         said = (error.message, error.reason, error.scope, error.section, error.source, details)
-    model = (llm.model_name, llm.deployment, _api_version(call.url), llm.is_stream) if llm is not None else ("", "", "", False)
+    model = (
+        (llm.model_name, llm.deployment, _api_version(call.url), llm.is_stream)
+        if llm is not None
+        else ("", "", "", False)
+    )
     service_id = call.service_id.lower()
     return (
         workspace_id,
@@ -248,7 +302,8 @@ def _line(call: GatewayCall, ingested: int, shape: int) -> str:
     trace = json.dumps(call.trace_records) if call.trace_records else ""
     return (
         f"{int(call.started_at * 1e6)}\x1f{ingested}\x1f{call.correlation_id}\x1f{shape}\x1f{call.response_code}\x1f"
-        f"{'' if status is None else status}\x1f{call.request_size}\x1f{call.response_size}\x1f{round(call.total_ms)}\x1f"
+        f"{'' if status is None else status}\x1f{call.request_size}\x1f{call.response_size}\x1f"
+        f"{round(call.total_ms)}\x1f"
         f"{round(call.client_ms)}\x1f{round(call.backend_ms)}\x1f{elapsed}\x1f{tokens}\x1f{trace}"
     )
 
@@ -266,7 +321,7 @@ def _clean(text: str) -> str:
 
 
 def _place(resource_id: str) -> tuple[str, str, str, str, str, str]:
-    """Resource, ResourceGroup, ResourceId, ResourceProvider, ResourceType, SubscriptionId as AzureDiagnostics spells them."""
+    """Resource, group, id, provider, type and subscription, as AzureDiagnostics spells them."""
     parts = resource_id.split("/")
     if len(parts) < 9:
         return (parts[-1].upper(), "", resource_id.upper(), "", "", parts[2] if len(parts) > 2 else "")
@@ -326,9 +381,7 @@ def _model_diagnostics(call: ModelCall, destination: Destination, ingested: str)
     )
 
 
-def _activity_line(
-    event: ActivityEvent, serial: int, parts: list[str], destination: Destination, ingested: str
-) -> str:
+def _activity_line(event: ActivityEvent, serial: int, parts: list[str], destination: Destination, ingested: str) -> str:
     provider = parts[parts.index("providers") + 1] if "providers" in parts else ""
     properties = json.dumps({key: value for key, value in event.properties.items() if value is not None})
     return _join(
@@ -337,7 +390,7 @@ def _activity_line(
         _microseconds(event.at),
         ingested,
         event.operation_name.upper(),
-        {"Started": "Start", "Accepted": "Accept", "Succeeded": "Success", "Failed": "Failure"}.get(event.status, event.status),
+        _ACTIVITY_STATUS.get(event.status, event.status),
         str(event.properties.get("statusCode", "")),
         "Administrative",
         "Error" if event.status == "Failed" else "Information",

@@ -51,16 +51,17 @@ def _table(name: str, **typed: str) -> TableSchema:
     return TableSchema(name, tuple(columns))
 
 
-_STANDARD = "_ResourceId _SubscriptionId _IsBillable SourceSystem TenantId Type"
+_STANDARD = " _ResourceId _SubscriptionId _IsBillable SourceSystem TenantId Type"
 
 GATEWAY_LOGS = _table(
     "ApiManagementGatewayLogs",
     datetime="TimeGenerated Timestamp",
     string=(
-        "CorrelationId Method Url ApiId ApiRevision OperationId OperationName ProductId UserId ApimSubscriptionId WorkspaceId "
-        "CallerIpAddress ClientProtocol ClientTlsVersion Region Category Cache BackendId BackendMethod BackendProtocol "
-        "BackendUrl RequestBody ResponseBody BackendRequestBody BackendResponseBody LastErrorMessage LastErrorReason "
-        "LastErrorScope LastErrorSection LastErrorSource " + _STANDARD
+        "CorrelationId Method Url ApiId ApiRevision OperationId OperationName ProductId UserId "
+        "ApimSubscriptionId WorkspaceId CallerIpAddress ClientProtocol ClientTlsVersion Region Category Cache "
+        "BackendId BackendMethod BackendProtocol BackendUrl RequestBody ResponseBody BackendRequestBody "
+        "BackendResponseBody LastErrorMessage LastErrorReason LastErrorScope LastErrorSection LastErrorSource"
+        + _STANDARD
     ),
     int="ResponseCode RequestSize ResponseSize BackendResponseCode",
     bool="IsRequestSuccess IsTraceAllowed IsTraceExpired IsTraceRequested IsMasterTrace",
@@ -81,8 +82,8 @@ APP_METRICS = _table(
     "AppMetrics",
     datetime="TimeGenerated",
     string=(
-        "Name AppRoleName AppRoleInstance AppVersion OperationId OperationName ParentId SDKVersion IKey ClientType ClientIP "
-        "ClientCity ClientCountryOrRegion ResourceGUID " + _STANDARD
+        "Name AppRoleName AppRoleInstance AppVersion OperationId OperationName ParentId SDKVersion IKey "
+        "ClientType ClientIP ClientCity ClientCountryOrRegion ResourceGUID" + _STANDARD
     ),
     real="Sum Min Max _BilledSize",
     int="ItemCount",
@@ -91,16 +92,17 @@ APP_METRICS = _table(
 AZURE_METRICS = _table(
     "AzureMetrics",
     datetime="TimeGenerated",
-    string="MetricName TimeGrain UnitName Resource ResourceGroup ResourceId ResourceProvider SubscriptionId " + _STANDARD,
+    string="MetricName TimeGrain UnitName Resource ResourceGroup ResourceId ResourceProvider SubscriptionId "
+    + _STANDARD,
     real="Average Count Maximum Minimum Total _BilledSize",
 )
 AZURE_ACTIVITY = _table(
     "AzureActivity",
     datetime="TimeGenerated EventSubmissionTimestamp",
     string=(
-        "OperationNameValue ActivityStatusValue ActivitySubstatusValue CategoryValue Level Caller CallerIpAddress Authorization "
-        "Claims HTTPRequest Properties CorrelationId EventDataId OperationId ResourceProviderValue ResourceGroup Hierarchy "
-        "SubscriptionId " + _STANDARD
+        "OperationNameValue ActivityStatusValue ActivitySubstatusValue CategoryValue Level Caller "
+        "CallerIpAddress Authorization Claims HTTPRequest Properties CorrelationId EventDataId OperationId "
+        "ResourceProviderValue ResourceGroup Hierarchy SubscriptionId" + _STANDARD
     ),
     real="_BilledSize",
     dynamic="Authorization_d Claims_d Properties_d",
@@ -109,10 +111,10 @@ AZURE_DIAGNOSTICS = _table(
     "AzureDiagnostics",
     datetime="TimeGenerated",
     string=(
-        "Category OperationName ResultSignature ResultType ResultDescription CallerIPAddress CorrelationId Level Resource "
-        "ResourceGroup ResourceId ResourceProvider ResourceType SubscriptionId properties_s method_s url_s apiId_s operationId_s "
-        "productId_s subscriptionId_s backendId_s backendUrl_s cache_s lastError_reason_s lastError_message_s Tenant_s "
-        "location_s event_s " + _STANDARD
+        "Category OperationName ResultSignature ResultType ResultDescription CallerIPAddress CorrelationId "
+        "Level Resource ResourceGroup ResourceId ResourceProvider ResourceType SubscriptionId properties_s "
+        "method_s url_s apiId_s operationId_s productId_s subscriptionId_s backendId_s backendUrl_s cache_s "
+        "lastError_reason_s lastError_message_s Tenant_s location_s event_s" + _STANDARD
     ),
     long="DurationMs",
     real="responseCode_d backendResponseCode_d backendTime_d clientTime_d requestSize_d responseSize_d _BilledSize",

@@ -10,8 +10,8 @@ Lag = Literal["brisk", "real"]
 LAG_SECONDS: dict[Lag, tuple[float, float]] = {"brisk": (5.0, 15.0), "real": (60.0, 180.0)}
 """Least and most seconds from the end of a request to its row being found.
 
-Source: "Log data ingestion time in Azure Monitor": resource logs usually take 3 to 10 minutes end to end, depending on the
-service; people who measured API Management report 1 to 3. `brisk` compresses that for a demonstration.
+Source: "Log data ingestion time in Azure Monitor": resource logs usually take 3 to 10 minutes end to end, depending on
+the service; people who measured API Management report 1 to 3. `brisk` compresses that for a demonstration.
 """
 
 
@@ -19,8 +19,8 @@ service; people who measured API Management report 1 to 3. `brisk` compresses th
 class LogsSettings:
     """Seconds are simulated ones. Limits are per signed-in principal.
 
-    Source: "Azure Monitor service limits", log queries: 200 requests per 30 seconds, 500,000 rows, 100 workspaces a query;
-    "Timeouts": 180 s by default, 600 s at most.
+    Source: "Azure Monitor service limits", log queries: 200 requests per 30 seconds, 500,000 rows, 100 workspaces a
+    query; "Timeouts": 180 s by default, 600 s at most.
     """
 
     lag_seconds: tuple[float, float] = LAG_SECONDS["brisk"]

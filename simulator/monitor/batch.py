@@ -1,7 +1,8 @@
 """The regional batch host: `POST https://{region}.metrics.monitor.azure.com/subscriptions/{id}/metrics:getBatch`.
 
-Source: Metrics - Batch (2024-02-01) and "Migrate to the metrics:getBatch API": at most 50 resources, of one subscription,
-one region and one type. That the caller may read the whole subscription's metrics is checked by the front door.
+Source: Metrics - Batch (2024-02-01) and "Migrate to the metrics:getBatch API": at most 50 resources, of one
+subscription, one region and one type. That the caller may read the whole subscription's metrics is checked by the
+front door.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ class BatchHost:
             if region_of(resource) != region:
                 # Assumed: the wording. That the region must match is documented.
                 raise bad_request(
-                    f"Resource '{resource_id}' is in region '{region_of(resource)}' and cannot be queried in '{region}'. All "
-                    "resources of a batch must be in the region of the endpoint."
+                    f"Resource '{resource_id}' is in region '{region_of(resource)}' and cannot be queried in "
+                    f"'{region}'. All resources of a batch must be in the region of the endpoint."
                 )
             found.append(resource)
         return found

@@ -1,6 +1,6 @@
 """The metrics that exist, by resource type: names, units, aggregations and dimensions. Data only; no sample lives here.
 
-Source: "Supported metrics with Azure Monitor", Microsoft.CognitiveServices/accounts and Microsoft.ApiManagement/service.
+Source: "Supported metrics with Azure Monitor", Microsoft.CognitiveServices/accounts, Microsoft.ApiManagement/service.
 Metrics of features that the simulator does not model (images, audio, fine-tuning, realtime) are defined and stay empty.
 """
 
@@ -40,7 +40,7 @@ _STATISTICS = ("Average", "Minimum", "Maximum")
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """One metric. `measure` names what is read from a minute's samples of `family`; `aggregations[0]` is the primary."""
+    """One metric. `measure` names what is read from a minute of `family`; `aggregations[0]` is the primary."""
 
     name: str
     title: str

@@ -74,7 +74,7 @@ class MetricsQuery:
 
 
 def parse_query(parameters: Mapping[str, str], *, now: float, default_top: int, names_limit: int) -> MetricsQuery:
-    """Read the parameters; names are lower-case, `$filter` and `filter` both serve, `timespan` or `starttime`/`endtime`.
+    """Read the parameters (lower-case names); `$filter` or `filter`, `timespan` or `starttime`/`endtime`.
 
     Raises:
         MetricsError: 400 for whatever cannot be understood.

@@ -83,7 +83,7 @@ class _Routes:
         resource = self._resource(request)
         catalog = CATALOG.get(resource.type.lower(), {})
         namespace = NAMESPACES.get(resource.type.lower(), resource.type)
-        grains = [name for name in GRAINS]
+        grains = list(GRAINS)
         return ArmResponse(
             200, {"value": [render_definition(resource.id, namespace, one, grains) for one in catalog.values()]}
         )

@@ -156,6 +156,14 @@ def _reader(definition: MetricDefinition, name: str) -> Callable[[Key], str]:
     return lambda key: key[at]
 
 
+def includes(definition: MetricDefinition, key: Key) -> bool:
+    """Whether a metric counts a tuple at all."""
+    if definition.provisioned_only and not key[-1]:
+        return False
+    status_group = _STATUS_GROUPS.get(definition.measure)
+    return status_group is None or status_group(int(key[4]))
+
+
 def _slot(
     definition: MetricDefinition,
     key: Key,
@@ -164,10 +172,7 @@ def _slot(
     series: dict[tuple[tuple[str, str], ...], Series],
     count: int,
 ) -> Series | None:
-    if definition.provisioned_only and not key[-1]:
-        return None
-    status_group = _STATUS_GROUPS.get(definition.measure)
-    if status_group is not None and not status_group(int(key[4])):
+    if not includes(definition, key):
         return None
     for condition, read in conditions:
         if not condition.accepts(read(key)):

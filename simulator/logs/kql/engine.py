@@ -1,12 +1,13 @@
 """Runs a KQL query: translated to SQL where the translator can, in stages where it cannot.
 
-An operator the translator lacks is done by `operators`: it may rewrite the text before it, or ask this engine to run that
-text into a temporary table and go on from there.
+An operator the translator lacks is done by `operators`: it may rewrite the text before it, or ask this engine to run
+that text into a temporary table and go on from there.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,18 @@ import duckdb
 import duckdb_kql
 from duckdb_kql import KqlError
 
-from simulator.logs.kql.errors import KqlRefusal, explain, semantic_error
+from simulator.logs.kql.errors import KqlRefusal, check_assignments, explain, semantic_error
 from simulator.logs.kql.functions import INGESTION_COLUMN, register_functions, rewrite_calls
 from simulator.logs.kql.operators import HANDLERS, resolve_column_ifexists
 from simulator.logs.kql.tokens import parse_query, tokenize
 
 _CACHED_TRANSLATIONS = 256
+_BIN = re.compile(
+    r"to_timestamp\(floor\(epoch\((?P<column>\"[^\"]+\")\) / epoch\(INTERVAL '(?P<width>\d+[smh])'\)\) "
+    r"\* epoch\(INTERVAL '(?P=width)'\)\) AT TIME ZONE 'UTC'"
+)
+"""How the translator writes `bin(column, 5m)`. The engine's own buckets start at a midnight and take half the time."""
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +91,41 @@ class Run:
         hidden = [INGESTION_COLUMN] if self.wants_ingestion_time else []
         schema = {name: [*source.columns, *hidden] for name, source in self.sources.items()} | self.stages
         result = duckdb_kql.to_sql(text, schema=schema, query_now=self.now, allow_write=False)
-        made = self.translations[key] = _Translation(str(result), tuple(result.parameters))
+        made = self.translations[key] = _Translation(_BIN.sub(_bucket, str(result)), tuple(result.parameters))
         if len(self.translations) > _CACHED_TRANSLATIONS:
             self.translations.popitem(last=False)
         return made
 
     def execute(self, text: str) -> duckdb.DuckDBPyConnection:
         """Run a KQL text; the connection then holds its rows."""
-        sql, parameters = self.sql_for(text)
-        return self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
+        return self._execute(*self.sql_for(text))
+
+    def _execute(self, sql: str, parameters: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+        try:
+            return self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
+        except duckdb.BinderException as error:
+            if "INTERVAL and DOUBLE in COALESCE" not in str(error):
+                raise
+            # The translator gives an average of nothing as NaN, which an average of timespans cannot be.
+            return self._execute(sql.replace(", CAST('NaN' AS DOUBLE))", ")"), parameters)
 
     def describe(self, text: str) -> list[tuple[str, str]]:
         """The columns of a KQL text as (name, SQL type), without reading rows."""
         sql, parameters = self.sql_for(text)
-        sql = f"SELECT * FROM ({sql}) LIMIT 0"
-        cursor = self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
+        cursor = self._execute(f"SELECT * FROM ({sql}) LIMIT 0", parameters)
         return [(str(column[0]), str(column[1])) for column in cursor.description or ()]
 
     def stage(self, text: str) -> str:
         """Run a KQL text into a temporary table; returns its name, usable in KQL from now on."""
         sql, parameters = self.sql_for(text)
-        name = f"__stage{next(self._numbers)}"
         for parameter, value in parameters.items():
             sql = sql.replace(f"${parameter}", f"'{value}'")
-        self.connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM ({sql})')
+        return self.stage_sql(sql)
+
+    def stage_sql(self, sql: str) -> str:
+        """Run SQL into a temporary table; returns its name."""
+        name = f"__stage{next(self._numbers)}"
+        self._execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM ({sql})', {})
         return self._adopt(name)
 
     def stage_rows(self, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> str:
@@ -116,8 +134,10 @@ class Run:
         typed = ", ".join(f'"{column}" {kind}' for column, kind in columns)
         self.connection.execute(f'CREATE TEMP TABLE "{name}" ({typed})')
         if rows:
-            marks = ", ".join("?" for _ in columns)
-            self.connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', [list(row) for row in rows])
+            cells = ", ".join(f"unnest(?::{kind}[])" for _, kind in columns)
+            self.connection.execute(
+                f'INSERT INTO "{name}" SELECT {cells}', [list(cell) for cell in zip(*rows, strict=True)]
+            )
         return self._adopt(name)
 
     def _adopt(self, name: str) -> str:
@@ -165,6 +185,7 @@ class KqlEngine:
         tokens = tokenize(text)
         if not tokens:
             raise KqlRefusal("SyntaxError", "SYN0001", "The query is empty.")
+        check_assignments(text)
         wants_ingestion_time = any(token.text == "ingestion_time" for token in tokens)
         connection = self._connection.cursor()
         run = Run(connection, sources, now, self._translations, wants_ingestion_time)
@@ -186,6 +207,14 @@ class KqlEngine:
             truncated=len(rows) > row_limit,
             visualization=_visualization(text),
         )
+
+
+def _bucket(match: re.Match[str]) -> str:
+    width = match["width"]
+    seconds = int(width[:-1]) * {"s": 1, "m": 60, "h": 3600}[width[-1]]
+    if seconds == 0 or _DAY_SECONDS % seconds:
+        return match[0]
+    return f"time_bucket(INTERVAL '{width}', {match['column']})"
 
 
 def _visualization(text: str) -> str | None:

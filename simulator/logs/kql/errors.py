@@ -1,8 +1,8 @@
 """What is wrong with a query, in Kusto's own words, with line and position.
 
-Source: Log Analytics query API error bodies as customers see them (azure-sdk logs, azure-cli extensions discussion 3002): the
-outer code BadArgumentError, then SyntaxError "A recognition error occurred in the query." with SYN0002, line, pos and token;
-or SemanticError "A semantic error occurred." with SEM0100.
+Source: Log Analytics query API error bodies as customers see them (azure-sdk logs, azure-cli-extensions discussion
+3002): the outer code BadArgumentError, then SyntaxError "A recognition error occurred in the query." with SYN0002,
+line, pos and token; or SemanticError "A semantic error occurred." with SEM0100.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from duckdb_kql import KqlError, KqlSchemaError, KqlSyntaxError, KqlUnsupportedE
 
 from simulator.logs.kql.tokens import Query, Stage, Token, parse_query
 
-_MISSING_COLUMN = re.compile(r'Referenced column "([^"]*)" not found|Table ".*?" does not have a column named "([^"]*)"')
+_MISSING_COLUMN = re.compile(
+    r'Referenced column "([^"]*)" not found|Table ".*?" does not have a column named "([^"]*)"'
+)
 _MISSING_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _COMPARISON = re.compile(r"Cannot compare values of type (\w+).*? and (?:values of )?type (\w+)")
 _KUSTO_TYPES = {
@@ -30,12 +32,56 @@ _KUSTO_TYPES = {
     "JSON": "dynamic",
 }
 OPERATORS = frozenset(
-    (
-        "as consume count datatable distinct evaluate extend externaldata facet find fork getschema invoke join limit lookup "
-        "make-series materialize mv-apply mv-expand order parse parse-kv parse-where partition print project project-away "
-        "project-keep project-rename project-reorder range reduce render sample sample-distinct scan search serialize sort "
-        "summarize take top top-hitters top-nested union where filter"
-    ).split()
+    [
+        "as",
+        "consume",
+        "count",
+        "datatable",
+        "distinct",
+        "evaluate",
+        "extend",
+        "externaldata",
+        "facet",
+        "find",
+        "fork",
+        "getschema",
+        "invoke",
+        "join",
+        "limit",
+        "lookup",
+        "make-series",
+        "materialize",
+        "mv-apply",
+        "mv-expand",
+        "order",
+        "parse",
+        "parse-kv",
+        "parse-where",
+        "partition",
+        "print",
+        "project",
+        "project-away",
+        "project-keep",
+        "project-rename",
+        "project-reorder",
+        "range",
+        "reduce",
+        "render",
+        "sample",
+        "sample-distinct",
+        "scan",
+        "search",
+        "serialize",
+        "sort",
+        "summarize",
+        "take",
+        "top",
+        "top-hitters",
+        "top-nested",
+        "union",
+        "where",
+        "filter",
+    ]
 )
 
 
@@ -78,6 +124,23 @@ def unsupported(what: str, token: Token | None) -> KqlRefusal:
     return semantic_error(f"{what} is not supported in this context.", token, "SEM0001")
 
 
+def check_assignments(text: str) -> None:
+    """Refuse `where a = 5`, which the grammar at hand lets through.
+
+    Raises:
+        KqlRefusal: SYN0002 at the `=`.
+    """
+    for stage in parse_query(text).stages:
+        if stage.operator not in ("where", "filter"):
+            continue
+        depth = 0
+        for token in stage.arguments:
+            if token.kind == "mark":
+                depth += (token.text in "([{") - (token.text in ")]}")
+            if depth == 0 and token.text == "=":
+                raise syntax_error(token)
+
+
 def explain(error: Exception, text: str) -> KqlRefusal:
     """The refusal that an error of the translator or of DuckDB stands for, located in the query's own text."""
     query = parse_query(text)
@@ -102,16 +165,28 @@ def _explain_syntax(error: KqlSyntaxError, query: Query) -> KqlRefusal:
     if not tokens:
         return KqlRefusal("SyntaxError", "SYN0001", "The query is empty.")
     at = next((i for i, t in enumerate(tokens) if (t.line, t.column) >= (span.line, span.column)), None)
+    following = next(
+        (s for s in query.stages if at is not None and at + 1 < len(tokens) and s.tokens[0] is tokens[at + 1]), None
+    )
+    if (
+        following is not None
+        and following is query.stages[-1]
+        and not following.arguments
+        and following.operator in OPERATORS
+    ):
+        at = None
     if at is None:
         last = tokens[-1]
         end = Token("end", "<EOF>", last.end, last.end, last.line, last.column + len(last.text))
         return KqlRefusal(
-            "SyntaxError", "SYN0002", f"Query could not be parsed at end of input on line [{end.line},{end.column}]", end
+            "SyntaxError",
+            "SYN0002",
+            f"Query could not be parsed at end of input on line [{end.line},{end.column}]",
+            end,
         )
     # The grammar gives up at the bar; Kusto points at the word behind it when that is no operator.
     if tokens[at].text == "|":
         if at + 1 < len(tokens):
-            following = next((s for s in query.stages if s.tokens[0] is tokens[at + 1]), None)
             if following is None or following.operator.lower() not in OPERATORS:
                 return syntax_error(tokens[at + 1])
             if following.operator_width < len(following.tokens):
@@ -128,7 +203,9 @@ def _explain_unsupported(error: KqlUnsupportedError, query: Query) -> KqlRefusal
     span = error.span
     token = None
     if span is not None:
-        token = next((t for t in query.tokens if (t.line, t.column) >= (span.line, span.column) and t.text != "|"), None)
+        token = next(
+            (t for t in query.tokens if (t.line, t.column) >= (span.line, span.column) and t.text != "|"), None
+        )
     stage = next((s for s in query.stages if token is not None and s.start <= token.start < s.end), None)
     word = stage.operator if stage is not None and stage.operator in OPERATORS else (token.text if token else name)
     return unsupported(f"'{word}' operator: this form", token)

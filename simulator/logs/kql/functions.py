@@ -6,6 +6,7 @@ Source: KQL reference pages of each function.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ from duckdb_kql.translate import functions as registry
 from simulator.logs.kql.errors import semantic_error
 from simulator.logs.kql.tokens import Token, matching_close, span_text, split_arguments, tokenize
 
+_TIMESPAN = re.compile(r"\d+(?:\.\d+)?\s*[A-Za-z]+|(?:time|timespan)\s*\(.*\)|.*__step.*", re.DOTALL)
 INGESTION_COLUMN = "__ingestion_time"
 _URL_HOST = r"regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]]*\]|[^:/?#]*)', 1)"
 
 
 @dataclass(frozen=True)
-class _WindowFunction(registry.FunctionSpec):  # type: ignore[misc]
+class _WindowFunction(registry.FunctionSpec):
     """`prev` and `next`: by the order the rows have."""
 
     def render(self, args: list[str]) -> str:
@@ -29,12 +31,16 @@ class _WindowFunction(registry.FunctionSpec):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class _LimitedList(registry.AggregateSpec):  # type: ignore[misc]
+class _LimitedList(registry.AggregateSpec):
     """`make_list` and `make_set` with a maximum size."""
 
     def render(self, args: list[str]) -> str:
         whole: str = super().render(args[:1])
-        return f"list_slice({whole}, 1, CAST({args[1]} AS BIGINT))" if len(args) > 1 else whole
+        if len(args) < 2:
+            return whole
+        if whole.startswith("to_json"):
+            return f"to_json(list_slice(CAST({whole} AS JSON[]), 1, CAST({args[1]} AS BIGINT)))"
+        return f"list_slice({whole}, 1, CAST({args[1]} AS BIGINT))"
 
 
 def register_functions() -> None:
@@ -50,6 +56,7 @@ def register_functions() -> None:
     )
     scalars["ingestion_time"] = spec("ingestion_time", "template", f'"{INGESTION_COLUMN}"', (0,))
     scalars.setdefault("rand", spec("rand", "template", "random()", (0,)))
+    scalars["__bin_at_time"] = spec("__bin_at_time", "template", "time_bucket({1}, {0}, {2})", (3,))
     scalars["__url_host"] = spec("__url_host", "template", _URL_HOST, (1,))
     aggregate = registry.AggregateSpec
     aggregates["count_distinct"] = aggregate("count_distinct", "count(DISTINCT {0})", (1,))
@@ -86,16 +93,26 @@ def _first_edit(text: str, tokens: list[Token]) -> tuple[int, int, str] | None:
             return None
         inside = tokens[index + 2 : close]
         if token.text == "parse_url" and _is_member(tokens, close, "Host"):
-            return token.start, tokens[close + 2].end, f"__url_host({span_text(text, inside)})"
+            start, end = token.start, tokens[close + 2].end
+            before, after = tokens[max(0, index - 2) : index], tokens[close + 3 : close + 4]
+            if [t.text for t in (*before, *after)] == ["tostring", "(", ")"]:
+                start, end = before[0].start, after[0].end
+            return start, end, f"__url_host({span_text(text, inside)})"
         if token.text == "bin_at":
             parts = [span_text(text, part) for part in split_arguments(inside)]
             if len(parts) != 3:
                 raise semantic_error("bin_at(): function expects 3 argument(s).", token, "SEM0219")
-            value, width, fixed = parts
-            return token.start, tokens[close].end, f"(({fixed}) + bin(({value}) - ({fixed}), {width}))"
+            return token.start, tokens[close].end, bin_at(*parts)
         if token.text == "percentiles":
             return _percentiles(text, tokens, index, close)
     return None
+
+
+def bin_at(value: str, width: str, fixed: str) -> str:
+    """KQL for `bin_at`: by time when the width is a timespan literal, else by number."""
+    if _TIMESPAN.fullmatch(width.strip()):
+        return f"__bin_at_time({value}, {width}, {fixed})"
+    return f"(({fixed}) + bin(({value}) - ({fixed}), {width}))"
 
 
 def _is_member(tokens: list[Token], close: int, name: str) -> bool:

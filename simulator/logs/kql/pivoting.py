@@ -5,7 +5,6 @@ Source: KQL reference, pivot plugin and bag_unpack plugin.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from simulator.logs.kql.errors import semantic_error, unsupported
@@ -54,32 +53,37 @@ def _pivot(run: Run, query: Query, source: str, texts: list[str]) -> str:
 
 
 def _bag_unpack(run: Run, source: str, column: str, prefix: str) -> str:
-    described = run.describe(source)
-    names = [name for name, _ in described]
+    names = [name for name, _ in run.describe(source)]
     if column not in names:
         raise semantic_error(f"evaluate: Failed to resolve column or scalar expression named '{column}'")
-    at = names.index(column)
-    rows = run.connection.execute(f'SELECT * FROM "{source}"').fetchall()
-    bags = [json.loads(row[at]) if isinstance(row[at], str) else None for row in rows]
-    keys = sorted({key for bag in bags if isinstance(bag, dict) for key in bag})
-    kinds = {key: _kind([bag[key] for bag in bags if isinstance(bag, dict) and key in bag]) for key in keys}
-    made = []
-    for row, bag in zip(rows, bags, strict=True):
-        cells = [bag.get(key) if isinstance(bag, dict) else None for key in keys]
-        made.append(
-            (
-                *(value for place, value in enumerate(row) if place != at),
-                *(json.dumps(cell) if kinds[key] == "JSON" else cell for key, cell in zip(keys, cells, strict=True)),
-            )
-        )
-    typed = [pair for place, pair in enumerate(described) if place != at]
-    typed += [(prefix + key, kinds[key]) for key in keys]
-    return run.stage_rows(typed, made)
+    found = run.connection.execute(
+        f"SELECT k, list(DISTINCT json_type(bag, '$.\"' || k || '\"')) FROM (SELECT \"{column}\"::JSON AS bag, "
+        f'unnest(json_keys("{column}"::JSON)) AS k FROM "{source}" WHERE json_type("{column}"::JSON) = \'OBJECT\') '
+        "GROUP BY k ORDER BY k"
+    ).fetchall()
+    cells = []
+    for key, kinds in found:
+        path = quoted_path(key)
+        value = f'json_extract("{column}"::JSON, {path})'
+        sql = _sql_kind(set(kinds) - {"NULL"})
+        if sql == "VARCHAR":
+            value = f'json_extract_string("{column}"::JSON, {path})'
+        cells.append(f', {value}::{sql} AS "{prefix}{key}"')
+    return run.stage_sql(f'SELECT * EXCLUDE ("{column}"){"".join(cells)} FROM "{source}"')
 
 
-def _kind(values: list[Any]) -> str:
-    present = [value for value in values if value is not None]
-    for kinds, sql in (((bool,), "BOOLEAN"), ((int,), "BIGINT"), ((int, float), "DOUBLE"), ((str,), "VARCHAR")):
-        if present and all(type(value) in kinds for value in present):
+def quoted_path(key: str) -> str:
+    """The JSON path of a key as a SQL string."""
+    return "'$.\"" + key.replace("'", "''").replace('"', "") + "\"'"
+
+
+def _sql_kind(kinds: set[str]) -> str:
+    for allowed, sql in (
+        ({"BOOLEAN"}, "BOOLEAN"),
+        ({"UBIGINT", "BIGINT"}, "BIGINT"),
+        ({"UBIGINT", "BIGINT", "DOUBLE"}, "DOUBLE"),
+        ({"VARCHAR"}, "VARCHAR"),
+    ):
+        if kinds and kinds <= allowed:
             return sql
     return "JSON"

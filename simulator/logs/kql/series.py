@@ -1,13 +1,13 @@
 """`make-series`: evenly spaced arrays with gaps filled.
 
-Source: KQL reference, make-series operator: columns are those of `by`, then the aggregates, then the axis; a missing value
-is the given default, 0 when none is given.
+Source: KQL reference, make-series operator: columns are those of `by`, then the aggregates, then the axis; a missing
+value is the given default, 0 when none is given.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from simulator.logs.kql.errors import semantic_error, unsupported
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _KEYWORDS = ("on", "in", "from", "to", "step", "by")
 _MOST_POINTS = 100_000
+_MIDNIGHT = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 
 
 def make_series(run: Run, query: Query, index: int) -> str:
@@ -40,15 +41,24 @@ def make_series(run: Run, query: Query, index: int) -> str:
     groups = [span_text(text, part) for part in split_arguments(parts.get("by", []))]
     step = run.execute(f"{query.preamble} print x = {step_text}").fetchall()[0][0]
     low, high = run.execute(f"{source} | summarize low = min({axis}), high = max({axis})").fetchall()[0]
-    start = run.execute(f"{query.preamble} print x = {start_text}").fetchall()[0][0] if start_text else _floor(low, step)
+    start = (
+        run.execute(f"{query.preamble} print x = {start_text}").fetchall()[0][0] if start_text else _floor(low, step)
+    )
     end = run.execute(f"{query.preamble} print x = {end_text}").fetchall()[0][0] if end_text else _after(high, step)
     marks = _marks(start, end, step)
-    fixed = run.stage_rows([("start", "TIMESTAMP" if isinstance(start, datetime) else "DOUBLE")], [[start]])
-    by = ", ".join([*groups, f"__axis = __start + bin({axis} - __start, {step_text})"])
-    summarized = (
-        f"{query.preamble} let __start = toscalar({fixed} | project start); {source} | where {axis} >= __start "
-        f"| summarize {', '.join(aggregates)} by {by}"
+    by = ", ".join(
+        [
+            *groups,
+            "__axis = "
+            + (
+                _binned_time(axis, step, start)
+                if isinstance(start, datetime)
+                else f"({start} + bin({axis} - {start}, {step_text}))"
+            ),
+        ]
     )
+    low_text = f"datetime({start:%Y-%m-%dT%H:%M:%S.%f}Z)" if isinstance(start, datetime) else str(start)
+    summarized = f"{query.preamble} {source} | where {axis} >= {low_text} | summarize {', '.join(aggregates)} by {by}"
     columns = run.describe(summarized)
     rows = run.execute(summarized).fetchall()
     names = [name for name, _ in columns]
@@ -66,9 +76,18 @@ def make_series(run: Run, query: Query, index: int) -> str:
     if not groups and not series:
         series[()] = [[default] * len(marks) for default in defaults]
     axis_json = json.dumps([_wire(mark) for mark in marks])
-    made = [(*key, *(json.dumps(array, default=_wire) for array in arrays), axis_json) for key, arrays in series.items()]
+    made = [
+        (*key, *(json.dumps(array, default=_wire) for array in arrays), axis_json) for key, arrays in series.items()
+    ]
     typed = [*group_columns, *((name, "JSON") for name in names[at_axis + 1 :]), (axis, "JSON")]
     return run.stage_rows(typed, made)
+
+
+def _binned_time(axis: str, step: timedelta, start: datetime) -> str:
+    return (
+        f"__bin_at_time({axis}, {int(step / timedelta(microseconds=1))} * 1microsecond, "
+        f"datetime({start:%Y-%m-%dT%H:%M:%S.%f}Z))"
+    )
 
 
 def _parts(tokens: list[Token]) -> dict[str, list[Token]]:
@@ -119,7 +138,7 @@ def _floor(low: Any, step: Any) -> Any:
     if low is None:
         return 0
     if isinstance(low, datetime):
-        return low - (low - datetime(1, 1, 1)) % step
+        return low - (low - _MIDNIGHT) % step
     return low - low % step
 
 

@@ -1,7 +1,7 @@
 """KQL text as tokens with positions, and a query as statements and pipeline stages. Pure text.
 
-Source: "Kusto Query Language" reference: string literals (quoted, verbatim `@`, obfuscated `h`, multi-line), `//` comments,
-timespan literals; statements end with `;`, operators follow `|`.
+Source: "Kusto Query Language" reference: string literals (quoted, verbatim `@`, obfuscated `h`, multi-line), `//`
+comments, timespan literals; statements end with `;`, operators follow `|`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+|//[^\n]*)
-  | (?P<string>[hH]?@"(?:[^"]|"")*"|[hH]?@'(?:[^']|'')*'|[hH]?"(?:[^"\\\n]|\\.)*"|[hH]?'(?:[^'\\\n]|\\.)*'|```.*?```|~~~.*?~~~)
+  | (?P<string>[hH]?@"(?:[^"]|"")*"|[hH]?@'(?:[^']|'')*'
+      |[hH]?"(?:[^"\\\n]|\\.)*"|[hH]?'(?:[^'\\\n]|\\.)*'|```.*?```|~~~.*?~~~)
   | (?P<number>0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?[A-Za-z]*)
   | (?P<word>[$_A-Za-z][\w$]*)
   | (?P<mark>\.\.|==|=~|!=|!~|<=|>=|=>|<\||!(?=[A-Za-z])|.)
