@@ -1,31 +1,29 @@
 """The engine: feeds write observations, every change becomes a snapshot in the store. What screens and commands run on.
 
-Importing it loads none of Microsoft's clients; `start()` returns at once and loads them in the background.
+Importing it loads neither Microsoft's clients nor the feeds: the first paint waits for this module. `start()` returns at
+once and loads them in the background.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from console.azure.metrics import MetricsReader
-from console.azure.session import AzureSession
 from console.clock import Clock, SystemClock
 from console.domain.compose import compose
 from console.domain.observations import Observations
 from console.domain.snapshot import FeedStatus, GatewaySnapshot, Problem
 from console.errors import ConsoleError
-from console.feeds.accounts import AccountsFeed
-from console.feeds.feed import Feed, FeedContext, Update
-from console.feeds.metrics import MetricsFeed
-from console.feeds.poller import Poller
-from console.feeds.probes import ProbesFeed
-from console.feeds.topology import RoutesFeed, TopologyFeed
-from console.feeds.traffic import TrafficFeed
 from console.profile import Profile
 from console.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from console.azure.session import AzureSession
+    from console.feeds.feed import Update
+    from console.feeds.poller import Poller
 
 TICK_SECONDS = 10.0
 """How often it is checked whether a feed has become late."""
@@ -37,8 +35,7 @@ class Engine:
     def __init__(self, profile: Profile, clock: Clock) -> None:
         self.profile = profile
         self.clock = clock
-        self.session = AzureSession(profile, clock)
-        self.session.on_note = self._note_session
+        self._session: AzureSession | None = None
         self.is_paused = False
         self._observations = Observations(
             profile_name=profile.name,
@@ -52,16 +49,17 @@ class Engine:
         self.store = SnapshotStore(compose(self._observations, clock.now()))
         self._changed: asyncio.Event | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._context = FeedContext(self.session, clock, lambda: self._observations, self._apply, self._known)
-        feeds: Iterable[Feed] = (
-            TopologyFeed(),
-            AccountsFeed(),
-            MetricsFeed(MetricsReader(self.session)),
-            TrafficFeed(),
-            ProbesFeed(),
-            RoutesFeed(),
-        )
-        self._pollers = {feed.name: Poller(feed, self._context, clock, self._report) for feed in feeds}
+        self._pollers: dict[str, Poller] = {}
+
+    @property
+    def session(self) -> AzureSession:
+        """The conversation with Azure, made on first use; feeds open it, operations share it."""
+        if self._session is None:
+            from console.azure.session import AzureSession
+
+            self._session = AzureSession(self.profile, self.clock)
+            self._session.on_note = self._note_session
+        return self._session
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -78,10 +76,21 @@ class Engine:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await self.session.close()
+        if self._session is not None:
+            await self._session.close()
+
+    async def _prepare(self) -> None:
+        """Load and open what the feeds need."""
+        await self.session.open()
+        if not self._pollers:
+            from console.feeds import make_pollers
+
+            self._pollers = make_pollers(
+                self.session, self.clock, lambda: self._observations, self._apply, self._known, self._report
+            )
 
     async def _run(self) -> None:
-        await self.session.open()
+        await self._prepare()
         async with asyncio.TaskGroup() as group:
             for poller in self._pollers.values():
                 group.create_task(poller.run(lambda: self.is_paused), name=f"feed {poller.feed.name}")
@@ -102,7 +111,7 @@ class Engine:
         polls: list[asyncio.Task[None]] = []
         try:
             async with asyncio.timeout(deadline_seconds):
-                await self.session.open()
+                await self._prepare()
                 polls = [asyncio.create_task(p.poll(), name=f"feed {p.feed.name}") for p in self._pollers.values()]
                 await asyncio.gather(*polls)
         except TimeoutError:
@@ -146,6 +155,7 @@ class Engine:
         Raises:
             KeyError: there is no such feed.
         """
+        await self._prepare()
         await self._pollers[feed].poll()
 
     @property

@@ -6,7 +6,6 @@ keys are refused by path, with the closest known one. This room reads and edits 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -259,6 +258,8 @@ def _refuse_unknown(table: Mapping[str, object], known: Iterable[str], path: Pat
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f'Did you mean "{close[0]}"?' if close else ""
 

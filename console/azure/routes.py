@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from apimpolicy.document import Element, is_expression, parse
-
 from apimpolicy.position import PolicyError
 from console.azure.apim import PolicyText
 from console.domain.gateway import Backend, Pool, Route, RouteKind

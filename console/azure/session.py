@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -40,6 +41,9 @@ _CLIENT_MODULES = (
     "azure.mgmt.core",
     "azure.identity.aio",
     "console.azure.pipeline",
+    "console.azure.openai",
+    "console.azure.metrics",
+    "console.azure.logs",
     "azure.monitor.query.aio",
     "azure.monitor.querymetrics.aio",
     "azure.mgmt.apimanagement.aio",
@@ -77,7 +81,8 @@ class AzureSession:
         async with self._opening:
             if self._transport is not None:
                 return
-            await asyncio.to_thread(load_clients)
+            if "azure.mgmt.apimanagement.aio" not in sys.modules:
+                await asyncio.to_thread(load_clients)
             from azure.core.pipeline.transport import AioHttpTransport
 
             from console.azure.credential import open_credential

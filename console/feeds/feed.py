@@ -15,6 +15,10 @@ Update = Callable[[Observations], Observations]
 """Replaces what a feed knows in the observations of the moment it is applied."""
 
 
+Known = Callable[[Callable[[Observations], bool], str], Awaitable[Observations]]
+"""Waits for a condition on the observations; the names of the feeds it depends on come second."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeedContext:
     """What every feed is given.
@@ -27,7 +31,7 @@ class FeedContext:
     clock: Clock
     observations: Callable[[], Observations]
     apply: Callable[[Update], None]
-    known: Callable[[Callable[[Observations], bool], str], Awaitable[Observations]]
+    known: Known
 
 
 class Feed(Protocol):

@@ -25,7 +25,10 @@ async def test_the_gateway_comes_with_its_pools_breakers_and_routes() -> None:
         2,
     )
     chat = next(p for p in gateway.pools if p.name == "chat-pool")
-    assert {(m.backend_name, m.priority, m.weight) for m in chat.members} >= {("ptu-eastus2", 1, 50), ("payg-westus", 2, 50)}
+    assert {(m.backend_name, m.priority, m.weight) for m in chat.members} >= {
+        ("ptu-eastus2", 1, 50),
+        ("payg-westus", 2, 50),
+    }
     ptu = snapshot.backend("ptu-swedencentral")
     assert ptu is not None
     rule = ptu.backend.breaker[0]

@@ -53,7 +53,9 @@ async def hold_models_to_truth(server: Server, status: BackendStatus) -> None:
     assert status.load.requests_per_minute.value == pytest.approx(requests / window.minutes, abs=1e-9)
     assert sum(d.requests.total(window) or 0 for d in status.load.deployments) == requests
     assert sum(d.throttled.total(window) or 0 for d in status.load.deployments) == counted(rows, "throttled")
-    assert status.load.model_throttled_ratio.value == pytest.approx(counted(rows, "throttled") / requests, abs=TOLERANCE)
+    assert status.load.model_throttled_ratio.value == pytest.approx(
+        counted(rows, "throttled") / requests, abs=TOLERANCE
+    )
     tokens = counted(rows, "prompt_tokens") + counted(rows, "completion_tokens")
     assert status.load.tokens_per_minute.value == pytest.approx(tokens / window.minutes, abs=1e-6)
     shares = [r["utilization_ratio"] for r in rows if r["utilization_ratio"] is not None]
@@ -76,7 +78,9 @@ async def hold_callers_to_truth(server: Server, snapshot: GatewaySnapshot, statu
     assert status.load.error_ratio.value == pytest.approx(counted(rows, "failed") / requests, abs=TOLERANCE)
 
 
-@pytest.mark.parametrize(("scenario", "lag"), [("ptu-saturation", "brisk"), ("ptu-saturation", "real"), ("payg-quota", "brisk")])
+@pytest.mark.parametrize(
+    ("scenario", "lag"), [("ptu-saturation", "brisk"), ("ptu-saturation", "real"), ("payg-quota", "brisk")]
+)
 async def test_every_figure_of_every_backend_is_what_happened(scenario: str, lag: str) -> None:
     world = make_world(scenario, minutes=26, traffic=True, lag=lag)
     async with engine_on(world) as (engine, server):
