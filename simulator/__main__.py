@@ -90,7 +90,7 @@ def _make_world(options: argparse.Namespace, seed: int, *, tell: bool) -> World:
         options.scenario,
         seed=seed,
         history_seconds=options.history,
-        now=time.time(),
+        now=time.time() // 60 * 60,  # on a whole minute, so that equal seeds fill equal minutes
         lag=options.lag,
         on_progress=(lambda share: _say({"progress": round(share, 3)})) if tell else None,
         traffic=not options.no_traffic,
