@@ -204,7 +204,8 @@ class FragmentDeployed(_Event, frozen=True, kw_only=True, tag="fragment-deployed
 
 
 class PolicyDeployed(_Event, frozen=True, kw_only=True, tag="policy-deployed"):
-    """Somebody deploys the policy of a scope: `scope` is "" (global), `apis/NAME`, `apis/NAME/operations/OP` or `products/NAME`."""
+    """Somebody deploys the policy of a scope: `scope` is "" (global), `apis/NAME`, `apis/NAME/operations/OP` or
+    `products/NAME`."""
 
     scope: str
     text: str

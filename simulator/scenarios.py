@@ -1,6 +1,7 @@
 """Scenarios as data: who calls how much, what goes wrong when, and what a good operator would see and do.
 
-A scenario is a TOML file: one of those in the folder `scenarios/` by name, or a user's own by path. Unknown keys are refused.
+A scenario is a TOML file: one of those in the folder `scenarios/` by name, or a user's own by path. Unknown keys are
+refused.
 
     [scenario]
     name = "ptu-saturation"          # lower-case letters, digits, dashes

@@ -1,8 +1,8 @@
 """The demonstration gateway, written into the resource store as the ARM bodies an engineer would have deployed.
 
 Two provisioned (PTU) and three pay-as-you-go backends, a chat pool that prefers the provisioned ones, a pool of
-pay-as-you-go backends that refused calls spill to, an embeddings pool, and one backend that a fragment names past every pool.
-This file only writes bodies; what they do is for the rooms.
+pay-as-you-go backends that refused calls spill to, an embeddings pool, and one backend that a fragment names past
+every pool. This file only writes bodies; what they do is for the rooms.
 """
 
 from __future__ import annotations

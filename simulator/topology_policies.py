@@ -79,9 +79,11 @@ AUTHENTICATE_FRAGMENT = """\
 SPILL_FRAGMENT = """\
 <fragment>
     <!-- The first attempt goes where inbound pointed; what that refuses is tried on pay-as-you-go. -->
-    <retry condition="@(context.Response.StatusCode == 429 || context.Response.StatusCode >= 500)" count="2" interval="0" first-fast-retry="true">
+    <retry condition="@(context.Response.StatusCode == 429 || context.Response.StatusCode >= 500)"
+           count="2" interval="0" first-fast-retry="true">
         <choose>
-            <when condition="@(context.Response != null && (context.Response.StatusCode == 429 || context.Response.StatusCode >= 500))">
+            <when condition="@(context.Response != null
+                && (context.Response.StatusCode == 429 || context.Response.StatusCode >= 500))">
                 <set-backend-service backend-id="payg-pool" />
             </when>
         </choose>

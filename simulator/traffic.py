@@ -1,7 +1,8 @@
-"""Synthetic callers: applications that send requests through the gateway, as many as their rate says, at random moments.
+"""Synthetic callers: applications that send requests through the gateway, as many as their rate says, at random
+moments.
 
-Each caller has its own stream of chance, a daily rhythm and a set of prepared bodies. It never looks at Azure from behind: it
-gets an answer or an error, like any caller.
+Each caller has its own stream of chance, a daily rhythm and a set of prepared bodies. It never looks at Azure from
+behind: it gets an answer or an error, like any caller.
 """
 
 from __future__ import annotations
@@ -26,7 +27,27 @@ _PATHS = {
     "completions": "completions",
     "embeddings": "embeddings",
 }
-_WORDS = "the quarterly summary of open support tickets names causes owners and dates in plain words for the next review ".split()
+_WORDS = [
+    "the",
+    "quarterly",
+    "summary",
+    "of",
+    "open",
+    "support",
+    "tickets",
+    "names",
+    "causes",
+    "owners",
+    "and",
+    "dates",
+    "in",
+    "plain",
+    "words",
+    "for",
+    "the",
+    "next",
+    "review",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Circuit breakers as one gateway unit keeps them: counted alone, never told to the other units.
 
-Source: Microsoft Learn "Backends in API Management", circuit breaker: failures within an interval open the circuit for the trip duration, or for the
-Retry-After of the failing response when accepted; it then resets. No half-open state is documented, so there is none.
+Source: Microsoft Learn "Backends in API Management", circuit breaker: failures within an interval open the circuit
+for the trip duration, or for the Retry-After of the failing response when accepted; it then resets. No half-open
+state is documented, so there is none.
 Assumed: a `percentage` condition needs ten responses in the interval before it is judged.
 """
 

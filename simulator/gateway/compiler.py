@@ -1,6 +1,7 @@
 """Compiles the effective policy of an operation, once per configuration version, into blocks of steps.
 
-Effective policy: each section runs its own statements and, at `<base />`, the section of the scope above; fragments are inlined.
+Effective policy: each section runs its own statements and, at `<base />`, the section of the scope above; fragments
+are inlined.
 Source: Microsoft Learn "Set or edit policies" (scopes, base) and "Policy fragments".
 Assumed: a document that leaves a section out inherits it whole.
 Elements are compiled by the functions in `simulator/gateway/elements`; one that nobody models is skipped and noted.

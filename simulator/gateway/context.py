@@ -241,9 +241,10 @@ class ExchangeContext(PolicyContext):
         """The gateway itself."""
         exchange = self._exchange
         known = exchange.configuration
-        return _remembered(
+        made: Deployment = _remembered(
             exchange, "deployment", lambda: Deployment(known.region, known.service_name, known.service_id)
         )
+        return made
 
     @property
     def last_error(self) -> LastError | None:  # type: ignore[override]
@@ -276,7 +277,7 @@ class ExchangeContext(PolicyContext):
         """Workspaces are not modelled."""
         return None
 
-    def clock(self) -> datetime:  # type: ignore[override]
+    def clock(self) -> datetime:
         """Simulated time."""
         return datetime.fromtimestamp(self._exchange.world.now, UTC)
 
@@ -285,7 +286,7 @@ class ExchangeContext(PolicyContext):
         """The gateway's stream of chance for expressions."""
         return self._exchange.world.random("gateway/expressions")
 
-    def trace(self, message: str) -> None:  # type: ignore[override]
+    def trace(self, message: str) -> None:
         """`context.Trace`."""
         self._exchange.trace.append({"source": "context.Trace", "severity": "verbose", "message": message})
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class PolicyFailure(Exception):
     """Processing failed; the request goes on in `on-error`.
 
-    `status` and `body_message` make the default answer; `headers` go with it; `step` is the statement that failed (set by
-    whoever runs it), `source` overrides its name for failures outside any policy ("configuration", "authorization").
+    `status` and `body_message` make the default answer; `headers` go with it; `step` is the statement that failed
+    (set by whoever runs it), `source` overrides its name for failures outside any policy ("configuration",
+    "authorization").
     """
 
     def __init__(

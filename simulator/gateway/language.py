@@ -19,6 +19,24 @@ from simulator.network import HttpResponse
 if TYPE_CHECKING:
     from simulator.gateway.exchange import Exchange
 
+__all__ = [
+    "BUDGET",
+    "Element",
+    "Getter",
+    "as_bytes",
+    "as_number",
+    "as_text",
+    "attribute_value",
+    "expression_failure",
+    "is_true",
+    "jwt_variable",
+    "parse_root",
+    "response_from",
+    "response_variable",
+    "text_value",
+    "with_named_values",
+]
+
 Getter = Callable[["Exchange"], Any]
 
 BUDGET = Budget(steps=500_000)

@@ -1,9 +1,10 @@
 """Which member of a backend pool gets the next request, as one gateway unit decides it.
 
-Source: Microsoft Learn "Backends in API Management", load-balanced pool: round robin, or shares by weight, within the group of the lowest priority number;
-a lower group serves only when every member of the groups above is unavailable because its breaker is open.
-Assumed: members without a priority form the first group; a weight of 0 among others gets no share unless nobody else is left
-(Azure documents no meaning for it); all weights missing or 0 means equal shares.
+Source: Microsoft Learn "Backends in API Management", load-balanced pool: round robin, or shares by weight, within the
+group of the lowest priority number; a lower group serves only when every member of the groups above is unavailable
+because its breaker is open.
+Assumed: members without a priority form the first group; a weight of 0 among others gets no share unless nobody else
+is left (Azure documents no meaning for it); all weights missing or 0 means equal shares.
 """
 
 from __future__ import annotations

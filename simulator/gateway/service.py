@@ -357,14 +357,16 @@ def _key_failure(*, present: bool) -> PolicyFailure:
     if present:
         return PolicyFailure(
             "SubscriptionKeyInvalid",
-            "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription.",
+            "Access denied due to invalid subscription key. "
+            "Make sure to provide a valid key for an active subscription.",
             status=401,
             source="authorization",
             headers={"www-authenticate": 'AzureApiManagementKey realm="gateway"'},
         )
     return PolicyFailure(
         "SubscriptionKeyNotFound",
-        "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API.",
+        "Access denied due to missing subscription key. "
+        "Make sure to include subscription key when making requests to an API.",
         status=401,
         source="authorization",
         headers={"www-authenticate": 'AzureApiManagementKey realm="gateway"'},

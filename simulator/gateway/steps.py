@@ -23,7 +23,8 @@ Plain = Callable[["Exchange"], None]
 class Step:
     """One compiled statement. `run(exchange)` returns None, or a generator when `waits`.
 
-    `name` is the element's, `path` its place inside the section (`choose[1]/when[1]`), `scope` global, product, api or operation.
+    `name` is the element's, `path` its place inside the section (`choose[1]/when[1]`), `scope` global, product, api
+    or operation.
     """
 
     name: str
@@ -51,7 +52,7 @@ def _plain(steps: tuple[Step, ...]) -> Plain:
     def run(exchange: Exchange) -> None:
         step = steps[0]
         try:
-            for step in steps:  # noqa: B007 - read by the handler below
+            for step in steps:
                 step.run(exchange)
         except PolicyFailure as failure:
             if failure.step is None:
@@ -65,7 +66,7 @@ def _waiting(steps: tuple[Step, ...]) -> Callable[[Exchange], Waiting]:
     def run(exchange: Exchange) -> Waiting:
         step = steps[0]
         try:
-            for step in steps:  # noqa: B007 - read by the handler below
+            for step in steps:
                 if step.waits:
                     yield from step.run(exchange)
                 else:

@@ -101,7 +101,10 @@ class AccountHost:
             )
         if deployment.model.is_embedding != (operation == "embeddings"):
             yield _REFUSAL_SECONDS
-            text = f"The {operation} operation does not work with the specified model, {deployment.model_name}. Please choose different model and try again."
+            text = (
+                f"The {operation} operation does not work with the specified model, {deployment.model_name}. "
+                "Please choose different model and try again."
+            )
             return error_response(400, "OperationNotSupported", text)
         standard = self._spillover(deployment, request) if deployment.bucket is not None else None
         call = Call(operation, prompt, version or "v1", spills_to=standard.name if standard is not None else None)
@@ -129,24 +132,25 @@ class AccountHost:
                 return None
             text = (
                 "The principal lacks the required data action "
-                "`Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform `POST /openai/deployments/{deployment-id}/chat/completions` operation."
+                "`Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform "
+                "`POST /openai/deployments/{deployment-id}/chat/completions` operation."
             )
             return error_response(401, "PermissionDenied", text)
         key = headers.get("api-key") or headers.get("ocp-apim-subscription-key")
         if key is not None and key in self.keys and self.local_auth:
             return None
         if key is not None and not self.local_auth:
-            return error_response(
-                403, "AuthenticationTypeDisabled", "Key based authentication is disabled for this resource."
-            )
+            text = "Key based authentication is disabled for this resource."
+            return error_response(403, "AuthenticationTypeDisabled", text)
         text = (
-            "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
-            "active subscription and use a correct regional API endpoint for your resource."
+            "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for "
+            "an active subscription and use a correct regional API endpoint for your resource."
         )
         return error_response(401, "401", text)
 
     def _target(self, path: str) -> tuple[str, str | None, bool] | None:
-        """(operation, deployment name from the path, whether it is a v1 route) of a path; None when there is no such route."""
+        """(operation, deployment name from the path, whether it is a v1 route) of a path; None when there is no such
+        route."""
         if path in self._paths:
             return self._paths[path]
         target: tuple[str, str | None, bool] | None = None

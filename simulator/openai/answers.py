@@ -12,8 +12,9 @@ from random import Random
 from simulator.network import HttpResponse
 
 _FILLER = (
-    "Here is what the gateway would bring back from a model: a few sentences of plain filler, long enough to weigh what an "
-    "answer of this many tokens weighs, and dull enough that nobody mistakes it for knowledge. It says nothing about anyone. "
+    "Here is what the gateway would bring back from a model: a few sentences of plain filler, long enough to weigh "
+    "what an answer of this many tokens weighs, and dull enough that nobody mistakes it for knowledge. It says nothing "
+    "about anyone. "
 ) * 80
 
 

@@ -229,18 +229,18 @@ class DeploymentState:
         headers = self._headers(call)
         headers["retry-after-ms"] = str(milliseconds)
         headers["retry-after"] = str(seconds)
-        operation = OPERATIONS[call.operation]
+        begin = (
+            f"Requests to the {OPERATIONS[call.operation]} Operation under Azure OpenAI API version {call.api_version} "
+            "have exceeded"
+        )
+        end = f"Please retry after {seconds} seconds."
         if self.bucket is not None:
             # Assumed: the wording; no published capture of a provisioned refusal was found.
-            text = (
-                f"Requests to the {operation} Operation under Azure OpenAI API version {call.api_version} have exceeded the "
-                f"provisioned throughput of deployment {self.name}. Please retry after {seconds} seconds."
-            )
+            text = f"{begin} the provisioned throughput of deployment {self.name}. {end}"
         else:
             text = (
-                f"Requests to the {operation} Operation under Azure OpenAI API version {call.api_version} have exceeded "
-                f"{refusal.what} of your current OpenAI S0 pricing tier. Please retry after {seconds} seconds. Please go "
-                "here: https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit."
+                f"{begin} {refusal.what} of your current OpenAI S0 pricing tier. {end} Please go here: "
+                "https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit."
             )
         return answers.error_response(429, "429", text, headers)
 

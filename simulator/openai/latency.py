@@ -1,7 +1,7 @@
 """How long a model takes: a first token, then a speed that sinks as the deployment fills.
 
-Assumed throughout; Azure publishes latency targets per model, not a curve. The shape keeps three truths: longer answers take longer, a full
-deployment is slower than an idle one, and no two calls take the same time.
+Assumed throughout; Azure publishes latency targets per model, not a curve. The shape keeps three truths: longer
+answers take longer, a full deployment is slower than an idle one, and no two calls take the same time.
 """
 
 from __future__ import annotations

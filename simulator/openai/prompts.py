@@ -21,7 +21,8 @@ class MalformedCall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What one call asks for. `max_tokens` is the caller's limit, or the service's guess when `limit_given` is False."""
+    """What one call asks for. `max_tokens` is the caller's limit, or the service's guess when `limit_given` is
+    False."""
 
     prompt_tokens: int
     max_tokens: int

@@ -1,8 +1,9 @@
 """Provisioned throughput: a leaky bucket counted in input-token equivalents.
 
 Source: Microsoft Learn "What is provisioned throughput", section on utilization enforcement: a call is admitted while
-utilization is below 100 %; it is then charged an estimate (prompt less cached tokens, plus max_tokens), corrected when it completes; the bucket
-drains at the rate of the PTUs; a refused call learns in how many milliseconds utilization is below 100 % again.
+utilization is below 100 %; it is then charged an estimate (prompt less cached tokens, plus max_tokens), corrected
+when it completes; the bucket drains at the rate of the PTUs; a refused call learns in how many milliseconds
+utilization is below 100 % again.
 Assumed: how much work fits into the bucket (`burst_seconds`).
 """
 

@@ -1,7 +1,8 @@
 """Pay-as-you-go limits: tokens in a minute and requests in ten seconds.
 
-Source: Microsoft Learn "Manage Azure OpenAI quota": the token counter adds an estimate on arrival (prompt plus max_tokens) and resets each minute; requests per minute
-are enforced over 1 or 10 second windows; requests that fail can count.
+Source: Microsoft Learn "Manage Azure OpenAI quota": the token counter adds an estimate on arrival (prompt plus
+max_tokens) and resets each minute; requests per minute are enforced over 1 or 10 second windows; requests that fail
+can count.
 Assumed: the ten-second window, and that a window begins with the first call after the last one ended.
 """
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - policies are written as people write them
 """What an operator relies on: a policy that is deployed has its real effect, element by element."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,7 +61,9 @@ def value_of(bench: Bench, statements: str, expression: str, **options: Any) -> 
 
 def test_base_decides_where_the_outer_scopes_run(bench: Bench) -> None:
     def add(letter: str) -> str:
-        return f"<set-variable name='o' value='@((string)context.Variables.GetValueOrDefault(\"o\",\"\") + \"{letter}\")' />"
+        return (
+            f'<set-variable name=\'o\' value=\'@((string)context.Variables.GetValueOrDefault("o","") + "{letter}")\' />'
+        )
 
     everything = "<backend><base /></backend><outbound><base /></outbound><on-error><base /></on-error></policies>"
     bench.deploy(f"<policies><inbound>{add('g')}</inbound><backend /><outbound /><on-error /></policies>", SERVICE)
@@ -84,7 +88,9 @@ def test_a_failing_expression_is_500_and_last_error_says_where(bench: Bench) -> 
     shown = "+ &quot;|&quot; + ".join(
         f"context.LastError.{name}" for name in ("Source", "Reason", "Scope", "Section", "Path", "PolicyId")
     )
-    bench.set_policy(fail, on_error=f'<set-header name="x-error"><value>@({shown.replace("&quot;", chr(34))})</value></set-header>')
+    bench.set_policy(
+        fail, on_error=f'<set-header name="x-error"><value>@({shown.replace("&quot;", chr(34))})</value></set-header>'
+    )
     answer = bench.call()
     assert answer.status == 500
     assert json_of(answer) == {"statusCode": 500, "message": "Internal server error"}
@@ -178,7 +184,9 @@ def test_responses_are_edited_on_their_way_back(bench: Bench) -> None:
 
 def test_return_response_ends_the_pipeline(bench: Bench) -> None:
     bench.set_policy(
-        STOP.format(code=403, more='<set-header name="x-why"><value>because</value></set-header><set-body>no</set-body>')
+        STOP.format(
+            code=403, more='<set-header name="x-why"><value>because</value></set-header><set-body>no</set-body>'
+        )
         + "<set-variable name='never' value='@(int.Parse(\"x\"))' />",
         outbound='<set-header name="x-out"><value>ran</value></set-header>',
     )
@@ -217,7 +225,7 @@ def seconds_of_retries(bench: Bench, attributes: str, refusals: int) -> list[flo
     condition = 'condition="@(context.Response.StatusCode == 429)"'
     bench.set_policy(TO_ECHO, f"<retry {condition} {attributes}><forward-request /></retry>")
     bench.call()
-    return [round(later - earlier, 3) for earlier, later in zip(moments, moments[1:], strict=False)]
+    return [round(later - earlier, 3) for earlier, later in pairwise(moments)]
 
 
 def test_a_fixed_retry_waits_the_same_every_time_and_stops_at_its_count(bench: Bench) -> None:
@@ -242,7 +250,9 @@ def test_an_exponential_retry_doubles_up_to_its_maximum(bench: Bench) -> None:
 
 def test_fail_on_error_status_code_goes_to_on_error(bench: Bench) -> None:
     Echo(bench).answers = [HttpResponse(503, {}, b"", "")]
-    bench.set_policy(TO_ECHO, "<forward-request fail-on-error-status-code='true' />", on_error=STOP.format(code=599, more=""))
+    bench.set_policy(
+        TO_ECHO, "<forward-request fail-on-error-status-code='true' />", on_error=STOP.format(code=599, more="")
+    )
     assert bench.call().status == 599
 
 
@@ -381,7 +391,9 @@ def test_an_estimate_refuses_a_prompt_that_does_not_fit_before_it_is_sent(bench:
 
 
 def test_a_token_quota_is_403(bench: Bench) -> None:
-    limit = '<llm-token-limit counter-key="k" token-quota="40" token-quota-period="Daily" estimate-prompt-tokens="false" />'
+    limit = (
+        '<llm-token-limit counter-key="k" token-quota="40" token-quota-period="Daily" estimate-prompt-tokens="false" />'
+    )
     bench.set_policy(ROUTE + limit)
     while bench.call().status == 200:
         pass
@@ -438,7 +450,13 @@ def token(key: str = KEY, **claims: Any) -> str:
     def part(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
-    body = {"aud": "api://genai", "iss": "https://issuer.contoso.example", "exp": NOW + 3600, "roles": ["chat"], **claims}
+    body = {
+        "aud": "api://genai",
+        "iss": "https://issuer.contoso.example",
+        "exp": NOW + 3600,
+        "roles": ["chat"],
+        **claims,
+    }
     unsigned = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part({k: v for k, v in body.items() if v is not None})}"
     signature = hmac.new(base64.b64decode(key), unsigned.encode(), hashlib.sha256).digest()
     return f"{unsigned}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
@@ -479,7 +497,11 @@ def test_a_good_token_passes_and_its_claims_can_be_read(bench: Bench) -> None:
 def test_an_entra_token_is_held_to_tenant_and_application(bench: Bench) -> None:
     policy = "<validate-azure-ad-token tenant-id='t1'><client-application-ids><application-id>app-1</application-id></client-application-ids></validate-azure-ad-token>"
     bench.set_policy(policy + STOP.format(code=200, more=""))
-    for claims, status in (({"tid": "t1", "appid": "app-1"}, 200), ({"tid": "t2", "appid": "app-1"}, 401), ({"tid": "t1"}, 401)):
+    for claims, status in (
+        ({"tid": "t1", "appid": "app-1"}, 200),
+        ({"tid": "t2", "appid": "app-1"}, 401),
+        ({"tid": "t1"}, 401),
+    ):
         assert bench.call(headers={"authorization": f"Bearer {token(**claims)}"}).status == status
 
 
@@ -505,9 +527,7 @@ def test_cors_answers_preflights_and_marks_answers(bench: Bench) -> None:
         <allowed-headers><header>content-type</header></allowed-headers></cors>"""
     bench.set_policy(cors + ROUTE)
     origin = {"origin": "https://chat.contoso.example"}
-    preflight = bench.call(
-        method="OPTIONS", key=None, headers={**origin, "access-control-request-method": "POST"}
-    )
+    preflight = bench.call(method="OPTIONS", key=None, headers={**origin, "access-control-request-method": "POST"})
     assert preflight.headers["access-control-allow-methods"] == "POST"
     assert preflight.headers["access-control-max-age"] == "300"
     assert bench.call(headers=origin).headers["access-control-allow-origin"] == origin["origin"]
@@ -521,12 +541,54 @@ def test_content_safety_refuses_only_what_is_made_for_it(bench: Bench) -> None:
 
 
 def test_every_element_people_use_with_language_models_is_executed() -> None:
-    used = """authentication-managed-identity azure-openai-emit-token-metric azure-openai-semantic-cache-lookup
-        azure-openai-semantic-cache-store azure-openai-token-limit cache-lookup cache-lookup-value cache-remove-value
-        cache-store cache-store-value check-header choose cors emit-metric find-and-replace forward-request ip-filter
-        json-to-xml jsonp limit-concurrency llm-content-safety llm-emit-token-metric llm-semantic-cache-lookup
-        llm-semantic-cache-store llm-token-limit log-to-eventhub mock-response quota quota-by-key rate-limit
-        rate-limit-by-key retry return-response rewrite-uri send-one-way-request send-request set-backend-service
-        set-body set-header set-method set-query-parameter set-status set-variable trace validate-azure-ad-token
-        validate-jwt wait xml-to-json""".split()
+    used = [
+        "authentication-managed-identity",
+        "azure-openai-emit-token-metric",
+        "azure-openai-semantic-cache-lookup",
+        "azure-openai-semantic-cache-store",
+        "azure-openai-token-limit",
+        "cache-lookup",
+        "cache-lookup-value",
+        "cache-remove-value",
+        "cache-store",
+        "cache-store-value",
+        "check-header",
+        "choose",
+        "cors",
+        "emit-metric",
+        "find-and-replace",
+        "forward-request",
+        "ip-filter",
+        "json-to-xml",
+        "jsonp",
+        "limit-concurrency",
+        "llm-content-safety",
+        "llm-emit-token-metric",
+        "llm-semantic-cache-lookup",
+        "llm-semantic-cache-store",
+        "llm-token-limit",
+        "log-to-eventhub",
+        "mock-response",
+        "quota",
+        "quota-by-key",
+        "rate-limit",
+        "rate-limit-by-key",
+        "retry",
+        "return-response",
+        "rewrite-uri",
+        "send-one-way-request",
+        "send-request",
+        "set-backend-service",
+        "set-body",
+        "set-header",
+        "set-method",
+        "set-query-parameter",
+        "set-status",
+        "set-variable",
+        "trace",
+        "validate-azure-ad-token",
+        "validate-jwt",
+        "wait",
+        "xml-to-json",
+    ]
     assert set(used) <= set(REGISTRY)

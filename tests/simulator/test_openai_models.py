@@ -85,7 +85,9 @@ def _to(bench: Bench, account: str, body: dict[str, object]) -> HttpRequest:
     assert resource is not None
     headers = {"api-key": str(resource.hidden["key1"])}
     path = "/openai/deployments/gpt-4o/chat/completions"
-    return HttpRequest("POST", account_host(account), path, "api-version=2024-10-21", headers, json.dumps(body).encode())
+    return HttpRequest(
+        "POST", account_host(account), path, "api-version=2024-10-21", headers, json.dumps(body).encode()
+    )
 
 
 def test_pay_as_you_go_counts_the_estimate_on_arrival_and_forgets_it_after_a_minute() -> None:
@@ -195,7 +197,9 @@ def test_a_deployment_deleted_or_scaled_in_the_store_is_so_at_once(bench: Bench)
     resource_id = f"{account_id(PTU)}/deployments/gpt-4o"
     resource = bench.world.store.get(resource_id)
     assert resource is not None
-    bench.world.store.put(resource_id, resource.type, {**resource.body, "sku": {"name": "ProvisionedManaged", "capacity": 50}})
+    bench.world.store.put(
+        resource_id, resource.type, {**resource.body, "sku": {"name": "ProvisionedManaged", "capacity": 50}}
+    )
     state = bench.world.rooms["openai"].deployment(PTU, "gpt-4o")
     assert state.bucket.tokens_per_minute == 50 * facts_of("gpt-4o").input_tokens_per_minute_per_ptu
     bench.world.store.delete(resource_id)

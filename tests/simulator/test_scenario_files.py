@@ -1,4 +1,5 @@
-"""What an operator relies on: scenarios are data that is checked, they repeat to the byte, and they do what they say."""
+"""What an operator relies on: scenarios are data that is checked, they repeat to the byte, and they do what they
+say."""
 
 from __future__ import annotations
 
@@ -135,7 +136,10 @@ def test_what_a_scenario_says_of_callers_holds(name: str, backend: str, hurt: bo
 def test_native_spillover_shows_no_429_anywhere() -> None:
     world = build_world("spillover-native", seed=7, history_seconds=3600, now=NOW)
     models = [
-        (key[1], counts) for minute, found in world.truth.models.items() if minute > NOW - 600 for key, counts in found.items()
+        (key[1], counts)
+        for minute, found in world.truth.models.items()
+        if minute > NOW - 600
+        for key, counts in found.items()
     ]
     assert sum(counts.throttled for _, counts in models) == 0
     assert sum(counts.requests for name, counts in models if name == "gpt-4o-standard") > 50

@@ -47,14 +47,16 @@ def test_a_rate_of_nothing_falls_silent_and_can_come_back() -> None:
 
 def test_the_day_has_a_rhythm() -> None:
     bench = Bench()
-    caller = start(bench, daily_swing=0.9)
+    caller = start(bench, daily_swing=0.9, requests_per_minute=0.0)
     day = (bench.world.now // 86400 + 1) * 86400
     sent = {}
     for hour in (2, 14):
         bench.world.advance_to(day + hour * 3600 - 300)
+        caller.set_rate(30.0)
         before = caller.sent
         bench.world.advance(600)
         sent[hour] = caller.sent - before
+        caller.set_rate(0.0)
     assert sent[14] > 4 * sent[2]
 
 

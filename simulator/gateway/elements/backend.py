@@ -1,7 +1,8 @@
 """set-backend-service and forward-request: where a request goes, and the going.
 
 Source: Microsoft Learn "forward-request policy", "set-backend-service policy", "Backends in API Management".
-Assumed: the reason and wording when a breaker or every member of a pool keeps requests away (no published text is stable).
+Assumed: the reason and wording when a breaker or every member of a pool keeps requests away (no published text is
+stable).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The gateway's cache: whole responses, single values, and answers to the same prompt.
 
 One cache a gateway, shared by its units, entries with a time to live on the simulated clock.
-Source: Microsoft Learn "Caching policies". Assumed, and simplified: the semantic cache takes two prompts for alike when they are equal.
+Source: Microsoft Learn "Caching policies". Assumed, and simplified: the semantic cache takes two prompts for alike
+when they are equal.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import heapq
 from typing import TYPE_CHECKING
 
 from simulator.gateway.compiler import element
-from simulator.gateway.errors import PolicyFailure
+from simulator.gateway.elements.backend import UNAVAILABLE_REASON
+from simulator.gateway.errors import PolicyFailure, error_body, reason_phrase
 from simulator.gateway.language import as_number, as_text, is_true
 from simulator.gateway.steps import Block, Step, Waiting
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from simulator.gateway.compiler import Compiler
     from simulator.gateway.exchange import Exchange
     from simulator.gateway.language import Element, Getter
+
+
+NO_ANSWER_REASONS = frozenset({UNAVAILABLE_REASON, "BackendConnectionFailure", "Timeout"})
+"""Failures of a forward that a retry around it may still put right."""
 
 
 @element("choose")
@@ -60,6 +65,10 @@ def compile_retry(compiler: Compiler, statement: Element) -> Step:
     """Run the children once, and again while the condition holds, at most `count` times.
 
     Three schedules: fixed; linear (with `delta`); exponential (with `max-interval` and `delta`).
+    A forward that got no answer (breaker open, no connection, timeout) counts as the 503 or 500 it would become: the
+    condition sees that response, and the failure goes on to on-error only when the retry gives up.
+    Source: Azure-Samples/AI-Gateway issue #262 (a retry condition of Microsoft's sample that had to exclude the 503 of
+    a pool without members, which on-error then gets); its conditions on 500 for BackendConnectionFailure likewise.
     """
     condition = compiler.getter(statement, "condition", False)
     count = compiler.getter(statement, "count", 1)
@@ -84,14 +93,23 @@ def compile_retry(compiler: Compiler, statement: Element) -> Step:
     def run(exchange: Exchange) -> Waiting:
         attempt = 0
         while True:
-            if body.waits:
-                yield from body.run(exchange)
-            else:
-                body.run(exchange)
-            if not is_true(condition(exchange)):
-                return
+            failure: PolicyFailure | None = None
+            try:
+                if body.waits:
+                    yield from body.run(exchange)
+                else:
+                    body.run(exchange)
+            except PolicyFailure as caught:
+                if caught.reason not in NO_ANSWER_REASONS:
+                    raise
+                failure = caught
+                headers = {"content-type": "application/json", **caught.headers}
+                answer = error_body(caught.status, caught.body_message)
+                exchange.answer(caught.status, headers, answer, reason_phrase(caught.status))
             attempt += 1
-            if attempt > as_number(count(exchange)):
+            if not is_true(condition(exchange)) or attempt > as_number(count(exchange)):
+                if failure is not None:
+                    raise failure
                 return
             pause = wait_seconds(exchange, attempt)
             if pause > 0:

@@ -1,6 +1,7 @@
 """llm-content-safety: a check that passes every prompt but one made for the purpose.
 
-Simplified, on purpose: nothing here judges text. A body that holds `MARKER` counts as harmful, everything else as harmless.
+Simplified, on purpose: nothing here judges text. A body that holds `MARKER` counts as harmful, everything else as
+harmless.
 Source: Microsoft Learn "llm-content-safety policy": refused prompts are answered 403.
 """
 

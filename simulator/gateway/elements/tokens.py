@@ -1,7 +1,8 @@
 """Language-model tokens at the gateway: limiting them per consumer, and counting them as metrics.
 
-Source: Microsoft Learn "llm-token-limit policy" (04/2026), "llm-emit-token-metric policy" (05/2026): 429 for a rate, 403 for a quota; with
-estimation a call whose prompt does not fit is refused before it is sent; counters belong to the gateway.
+Source: Microsoft Learn "llm-token-limit policy" (04/2026), "llm-emit-token-metric policy" (05/2026): 429 for a rate,
+403 for a quota; with estimation a call whose prompt does not fit is refused before it is sent; counters belong to the
+gateway.
 Assumed: the rate is a sliding minute; prompts are estimated at four characters a token.
 """
 

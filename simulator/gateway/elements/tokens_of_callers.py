@@ -1,8 +1,9 @@
 """validate-jwt and validate-azure-ad-token: whether a caller's bearer token will do.
 
-Source: Microsoft Learn "validate-jwt policy", "validate-azure-ad-token policy"; reasons as in "Error handling in API Management policies".
-Simplified: signatures are checked for HS256 with keys written in the policy; tokens under an OpenID configuration are taken to be
-signed by its issuer, because no key server answers on the simulated network.
+Source: Microsoft Learn "validate-jwt policy", "validate-azure-ad-token policy"; reasons as in "Error handling in API
+Management policies".
+Simplified: signatures are checked for HS256 with keys written in the policy; tokens under an OpenID configuration are
+taken to be signed by its issuer, because no key server answers on the simulated network.
 """
 
 from __future__ import annotations
