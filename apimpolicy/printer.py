@@ -86,13 +86,14 @@ def _canonical(element: Element, depth: int, lines: list[str], comments: bool) -
     )
     body: list[str] = []
     text = ""
+    verbatim = any(isinstance(child, Text) and child.verbatim for child in element.children)
     for child in element.children:
         if isinstance(child, Text | CData):
             text += child.value
             continue
         if isinstance(child, Comment) and not comments:
             continue
-        _canonical_text(text, element.name, depth + 1, body)
+        _canonical_text(text, element.name, depth + 1, body, verbatim)
         text = ""
         if isinstance(child, Element):
             _canonical(child, depth + 1, body, comments)
@@ -100,20 +101,23 @@ def _canonical(element: Element, depth: int, lines: list[str], comments: bool) -
             body.append(f"{indent}  <!--{_collapse(child.value)}-->")
         else:
             body.append(f"{indent}  <?{_collapse(child.value)}?>")
-    _canonical_text(text, element.name, depth + 1, body)
+    _canonical_text(text, element.name, depth + 1, body, verbatim)
     if not body:
         lines.append(f"{indent}<{element.name}{attributes} />")
     else:
         lines += [f"{indent}<{element.name}{attributes}>", *body, f"{indent}</{element.name}>"]
 
 
-def _canonical_text(text: str, element: str, depth: int, lines: list[str]) -> None:
+def _canonical_text(text: str, element: str, depth: int, lines: list[str], verbatim: bool) -> None:
     if not text.strip():
         return
     if is_expression(text):
         lines.append("  " * depth + canonical_code(text))
         return
     literal = text.replace("\r\n", "\n").replace("\r", "\n")
+    if verbatim:
+        lines.append("  " * depth + literal.strip())
+        return
     lines.append("  " * depth + encode_text(literal.strip() if element in _KEEPS_SPACE else _collapse(literal)))
 
 

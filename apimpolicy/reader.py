@@ -20,6 +20,8 @@ _NAME: Final = re.compile(r"[A-Za-z_][\w.\-]*(?::[A-Za-z_][\w.\-]*)?")
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _EQUALS: Final = re.compile(r"[ \t\r\n]*=[ \t\r\n]*")
 _MARKUP: Final = re.compile(r"<[A-Za-z_/!?]")
+_NEXT_IN_TEXT: Final = re.compile(r"<[A-Za-z_/!?]|@[({]")
+_NEXT_IN_VALUE: Final = {quote: re.compile(rf"{quote}|@[({{]") for quote in ("'", '"')}
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _MAX_DEPTH: Final = 150
 _MAX_ATTEMPTS: Final = 64
@@ -274,14 +276,10 @@ class _Reader:
                 if close < 0 or not _ends_exactly(decode_entities(text[at:close]).strip()):
                     raise self.unclosed(f"the expression in '{name}' of '{element}'", at, error) from None
                 return close
-        while at < len(text):
-            character = text[at]
-            if character == quote:
-                return at
-            if character == "@" and text.startswith(("@(", "@{"), at):
-                at = self.embedded(at)
-            else:
-                at += 1
+        while (stop := _NEXT_IN_VALUE[quote].search(text, at)) is not None:
+            if stop.group() == quote:
+                return stop.start()
+            at = self.embedded(stop.start())
         raise self.error(f"the value of '{name}' in '{element}' is never closed", start - 1, f"a closing {quote}")
 
     def embedded(self, at: int) -> int:
@@ -357,14 +355,10 @@ class _Reader:
         at = space.end() if space is not None else start
         if text.startswith(("@(", "@{"), at):
             at = self.expression_text_end(element, at)
-        while at < len(text):
-            character = text[at]
-            if character == "<" and at > start and _MARKUP.match(text, at) is not None:
-                break
-            if character == "@" and text.startswith(("@(", "@{"), at):
-                at = self.embedded(at)
-            else:
-                at += 1
+        at = max(at, start + 1)  # the first character is text by now, be it a '<'
+        while (stop := _NEXT_IN_TEXT.search(text, at)) is not None and stop.group()[0] == "@":
+            at = self.embedded(stop.start())
+        at = stop.start() if stop is not None else len(text)
         self.at = at
         element.children.append(Text(text[start:at], self.position(start)))
 

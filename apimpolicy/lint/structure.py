@@ -18,6 +18,7 @@ _FRAGMENT_BYTES: Final = 32 * 1024
 _POLICY_BYTES: Final = 256 * 1024
 _INTEGER: Final = re.compile(r"\s*[+-]?\d+\s*")
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)\s*")
+_PLACEHOLDER: Final = re.compile(r"[{}\[\]#$%]|__\w+__")  # a named value, or what a deployment tool fills in
 _NAMED_VALUE: Final = re.compile(r"\{\{[^{}]*\}\}")
 
 
@@ -74,8 +75,8 @@ class _Checker:
         for child in parent.elements:
             if self.kind == "fragment" and self.fragment_refuses(child):
                 continue
-            spec = POLICIES.get(child.name)
-            if spec is None or (not spec.sections and child.name != "publish-event"):
+            spec = find_element(child.name, parent.name)
+            if spec is None or (spec.is_policy and not spec.sections and child.name != "publish-event"):
                 self.unknown(child, parent, f"it is no policy that <{parent.name}> may hold")
                 continue
             self.element(child, spec, parent, section)
@@ -216,7 +217,7 @@ class _Checker:
                     attribute.value_position,
                 )
             return
-        if begins_expression(value) or _NAMED_VALUE.search(value) is not None:
+        if begins_expression(value) or _PLACEHOLDER.search(value) is not None:
             return
         wanted = _mismatch(value, spec)
         if wanted:
