@@ -70,3 +70,10 @@ def deploy(world: World, **changed: Any) -> DeployedGateway:
     group = f"{names.SUBSCRIPTION}/resourceGroups/{outputs['resourceGroupName']}"
     service_id = f"{group}/providers/Microsoft.ApiManagement/service/{outputs['apimServiceName']}"
     return DeployedGateway(service_id, outputs["gatewayUrl"].removeprefix("https://"), outputs)
+
+
+def subscription_key(world: World, gateway: DeployedGateway, name: str = "azure-openai-subscription") -> str:
+    """The primary key of a subscription, as listSecrets would tell it."""
+    subscription = world.store.get(f"{gateway.service_id}/subscriptions/{name}")
+    assert subscription is not None
+    return str(subscription.hidden["primaryKey"])
