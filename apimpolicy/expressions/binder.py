@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tree_sitter import Node
+from apimpolicy.expressions.expression_parser import Syn
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 
 from apimpolicy.expressions.calls import Calls
 from apimpolicy.expressions.errors import CsException, ExpressionError
@@ -57,6 +58,7 @@ MAX_DEPTH: Final = 120
 _CHAIN: Final = frozenset(
     {"member_access_expression", "invocation_expression", "element_access_expression", "conditional_access_expression"}
 )
+_GRAMMAR_NODES: Final = frozenset({"interpolated_string_expression", "initializer_expression"})
 _TOO_NEW: Final[dict[str, str]] = {
     "switch_expression": "a switch expression needs C# 8; policy expressions are C# 7",
     "range_expression": "a range needs C# 8; policy expressions are C# 7",
@@ -103,6 +105,8 @@ class Binder(Calls, Literals):
         try:
             if self.depth > MAX_DEPTH:
                 raise self.error(node, "the expression is nested too deeply")
+            if not isinstance(node, Syn) and node.type not in _GRAMMAR_NODES:
+                node = self.parsed(node)
             if node.type in _CHAIN:
                 conditional = self._innermost_conditional(node)
                 if conditional is not None:

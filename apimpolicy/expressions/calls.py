@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tree_sitter import Node
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 
 from apimpolicy.expressions.errors import null_reference
 from apimpolicy.expressions.nodes import (

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from tree_sitter import Node
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 
 from apimpolicy.expressions.nodes import BinderBase, Ex, constant
 from apimpolicy.expressions.numbers import fit_decimal, to_single

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
 
-from tree_sitter import Node
+from apimpolicy.expressions.expression_parser import ExpressionSyntaxError
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 
 from apimpolicy.expressions.errors import ExpressionError
 from apimpolicy.expressions.syntax import SyntaxTree
@@ -198,6 +199,13 @@ class BinderBase:
 
     def error(self, node: Node, message: str) -> ExpressionError:
         return ExpressionError(message, self.tree.position_of(node, self.start))
+
+    def parsed(self, node: Node) -> Node:
+        """The expression at a node of the grammar, read by C#'s precedence."""
+        try:
+            return self.tree.expression(node)
+        except ExpressionSyntaxError as error:
+            raise ExpressionError(error.message, self.tree.position_at(error.offset, self.start)) from None
 
     def field(self, node: Node, name: str) -> Node:
         child = node.child_by_field_name(name)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from math import fmod
 from typing import Any, Final
 
-from tree_sitter import Node
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 
 from apimpolicy.expressions.conversions import Conversions
 from apimpolicy.expressions.errors import CsException

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tree_sitter import Node
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 
 from apimpolicy.expressions.assignments import Assignments
 from apimpolicy.expressions.binder import default_of

@@ -12,6 +12,7 @@ from typing import Final
 import tree_sitter_c_sharp
 from tree_sitter import Language, Node, Parser
 
+from apimpolicy.expressions.expression_parser import ExpressionParser, SyntaxNode
 from apimpolicy.position import Position
 
 _WRAPPERS: Final[dict[str, tuple[bytes, bytes]]] = {
@@ -27,7 +28,7 @@ class SyntaxTree:
     Positions of nodes are relative to the author's text: the wrapper occupies one line before it.
     """
 
-    __slots__ = ("body", "error", "kind", "source", "text")
+    __slots__ = ("_anchors", "_parsed", "body", "error", "kind", "root", "source", "text")
 
     def __init__(self, text: str, kind: str) -> None:
         if kind not in _WRAPPERS:
@@ -36,25 +37,48 @@ class SyntaxTree:
         self.text = text
         self.kind = kind
         self.source = before + text.encode("utf-8", "replace") + after
-        root = Parser(_LANGUAGE).parse(self.source).root_node
+        self._anchors: dict[tuple[int, str], Node] | None = None
+        self._parsed: dict[int, SyntaxNode] = {}
+        root = self.root = Parser(_LANGUAGE).parse(self.source).root_node
         self.body: Node | None = _unwrap(root, kind)
         self.error: Node | None = None
         if self.body is None or root.has_error:
-            self.error = _first_error(root) or root
+            self.error = _first_error(root) or _missing_operand(root) or root
         else:
             self.error = _missing_operand(root)
 
-    def text_of(self, node: Node) -> str:
+    def expression(self, node: SyntaxNode) -> SyntaxNode:
+        """The expression at a node of the grammar, with C#'s own precedence. Raises ExpressionSyntaxError."""
+        found = self._parsed.get(node.id)
+        if found is None:
+            found = ExpressionParser(self.source, node.start_byte, node.end_byte, self._anchor).parse()
+            self._parsed[node.id] = found
+        return found
+
+    def _anchor(self, offset: int, type: str) -> SyntaxNode | None:
+        """The grammar's node of that type that begins at a byte offset."""
+        if self._anchors is None:
+            self._anchors = {}
+            stack = [self.root]
+            while stack:
+                node = stack.pop()
+                if node.type in ("block", "interpolated_string_expression"):
+                    self._anchors[node.start_byte, node.type] = node
+                stack.extend(node.children)
+        return self._anchors.get((offset, type))
+
+    def text_of(self, node: SyntaxNode) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8")
 
-    def position_of(self, node: Node, start: Position | None) -> Position:
+    def position_of(self, node: SyntaxNode, start: Position | None) -> Position:
         """Where `node` stands in the author's document, when the expression's text begins at `start`."""
-        return self.position_at(node.start_byte, node.start_point[0], node.start_point[1], start)
+        return self.position_at(node.start_byte, start)
 
-    def position_at(self, offset: int, row: int, column_bytes: int, start: Position | None) -> Position:
-        line_start = offset - column_bytes
+    def position_at(self, offset: int, start: Position | None) -> Position:
+        """The same for a byte offset of the wrapped source."""
+        line_start = self.source.rfind(b"\n", 0, offset) + 1
         column = len(self.source[line_start:offset].decode("utf-8", "replace"))
-        line = max(row - 1, 0)
+        line = max(self.source.count(b"\n", 0, offset) - 1, 0)
         base = start or Position(1, 1)
         return Position(base.line + line, base.column + column if line == 0 else column + 1)
 
