@@ -339,7 +339,9 @@ _policy(
 _policy("set-method", "inbound backend on-error", text="text")
 _policy("set-status", _ALL, "@code!:int @reason", text="text")
 _policy("set-variable", _ALL, "@name! @value!", text="text")
-_policy("set-body", _ALL, "template=liquid @xsi-nil=blank|null @parse-date:bool", children="literal", text="literal")
+_policy(
+    "set-body", _ALL, "template=liquid|none @xsi-nil=blank|null @parse-date:bool", children="literal", text="literal"
+)
 _VALUES: Final = "@name! @exists-action=override|skip|append|delete"
 _policy("set-header", _ALL, _VALUES, children="value")
 _policy("set-query-parameter", "inbound backend", _VALUES, children="value")

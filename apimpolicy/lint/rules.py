@@ -57,6 +57,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "APIM109": Rule("warning", "The expression cannot be checked or evaluated here.", "expression-unchecked"),
     "APIM110": Rule("info", "The embedded gateway does not model this element.", "not-modelled"),
     "APIM111": Rule("warning", "The value is outside the documented range.", "out-of-range"),
+    "APIM112": Rule("warning", "The policy reference does not list this value.", "undocumented-value"),
     "APIM201": Rule("warning", "A retry forwards a request whose body is not buffered.", "retry-unbuffered-body"),
     "APIM202": Rule("warning", "A streamed response is held back by buffering.", "buffered-stream"),
     "APIM203": Rule(

@@ -31,7 +31,7 @@ _CREDENTIAL_NAME: Final = re.compile(
 )
 _PATTERNS: Final = re.compile(
     r"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{20,}|[?&]sig=[A-Za-z0-9%]{20,}|client_secret=(?!\{\{|\{|\"|'|\s|$)[^&\"'{\s]{8,}"
-    r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}|(?:Bearer|Basic)\s+[A-Za-z0-9+/_\-.=]{20,}"
+    r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}|(?:Bearer|Basic)\s+[A-Za-z0-9+/_\-.]{20,}={0,2}(?![\w=:])"
 )
 _PASSWORDS: Final = {
     "authentication-basic": "password",

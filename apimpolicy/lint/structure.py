@@ -18,6 +18,7 @@ _FRAGMENT_BYTES: Final = 32 * 1024
 _POLICY_BYTES: Final = 256 * 1024
 _INTEGER: Final = re.compile(r"\s*[+-]?\d+\s*")
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)\s*")
+_CLOSED_LISTS: Final = frozenset({"exists-action", "mode", "caching-type", "http-version", "match", "for"})
 _PLACEHOLDER: Final = re.compile(r"[{}\[\]#$%]|__\w+__")  # a named value, or what a deployment tool fills in
 _NAMED_VALUE: Final = re.compile(r"\{\{[^{}]*\}\}")
 
@@ -221,8 +222,9 @@ class _Checker:
             return
         wanted = _mismatch(value, spec)
         if wanted:
+            listed = spec.type == "enum" and spec.name not in _CLOSED_LISTS
             self.report.add(
-                "APIM009",
+                "APIM112" if listed else "APIM009",
                 f"'{spec.name}' of <{element.name}> must be {wanted}, not '{_shown(value)}'",
                 attribute.value_position,
             )

@@ -104,6 +104,7 @@ REFUSED = [
     ("APIM109", policy(variable("@(context.NoSuchMember)"))),
     ("APIM110", policy("<xsl-transform />")),
     ("APIM111", policy(retry(BUFFERED, count=60), "backend")),
+    ("APIM112", policy('<trace source="s" severity="loud"><message>m</message></trace>')),
     ("APIM201", policy(retry("<forward-request />"), "backend")),
     ("APIM201", policy(retry('<choose><when condition="true"><forward-request /></when></choose>'), "backend")),
     (
@@ -166,6 +167,13 @@ ACCEPTED = [
     (
         "APIM208",
         policy('<set-header name="Authorization"><value>@("Bearer " + context.Variables["t"])</value></set-header>'),
+    ),
+    (
+        "APIM208",
+        policy(
+            '<set-header name="WWW-Authenticate"><value>Bearer authorization_uri=https://login.contoso.example/x</value>'
+            "</set-header>"
+        ),
     ),
     ("APIM209", policy('<set-header name="api-key"><value>{{key}}</value></set-header>')),
     ("APIM210", policy("<set-body>@{ // one\n return 1; }</set-body>")),
