@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from simulator.embedded import build_world
+from simulator.names import SERVICE
 from simulator.scenarios import Scenario, ScenarioError, load_scenario, parse_offset, parse_scenario, scenario_names
 from simulator.world import World
 
 NOW = 1_795_000_000.0
-MINUTES = 900.0
+MINUTES = 420.0
 
 HEAD = '[scenario]\nname = "mine"\ntitle = "My own"\n'
 
@@ -82,7 +83,7 @@ def test_a_world_advanced_in_small_steps_is_the_same_world() -> None:
 
 
 def test_the_default_scenario_saturates_one_backend_spills_and_spares_callers() -> None:
-    world = build_world("ptu-saturation", seed=7, history_seconds=1500, now=NOW)
+    world = build_world("ptu-saturation", seed=7, history_seconds=1440, now=NOW)
     recent = [minute for minute in world.truth.models if NOW - 900 <= minute < NOW - 60]
     utilization: dict[str, list[float]] = {}
     throttled = dict.fromkeys(("aoai-contoso-swc-ptu", "aoai-contoso-eus2-ptu"), 0)
@@ -117,14 +118,14 @@ def test_a_calm_hour_refuses_nobody() -> None:
     ("name", "backend", "hurt"),
     [
         ("payg-quota", "payg-westus", False),
-        ("region-outage", "ptu-swedencentral", True),
-        ("noisy-neighbour", "ptu-swedencentral", True),
+        ("region-outage", "ptu-eastus2", False),
+        ("noisy-neighbour", "ptu-eastus2", True),
         ("breaker-flapping", "ptu-swedencentral", False),
         ("bad-fragment", "", True),
     ],
 )
 def test_what_a_scenario_says_of_callers_holds(name: str, backend: str, hurt: bool) -> None:
-    world = build_world(name, seed=7, history_seconds=1860, now=NOW)
+    world = build_world(name, seed=7, history_seconds=1080, now=NOW)
     assert load_scenario(name).expect.callers_hurt is hurt
     found = totals(world)
     assert backend in found
@@ -133,8 +134,19 @@ def test_what_a_scenario_says_of_callers_holds(name: str, backend: str, hurt: bo
     assert (share > 0.02) is hurt
 
 
+def test_a_region_that_is_out_gets_attempts_and_answers_none() -> None:
+    world = build_world("region-outage", seed=7, history_seconds=900, now=NOW)
+    attempts = sum(
+        counts.get((SERVICE.lower(), "ptu-swedencentral"), 0)
+        for minute, counts in world.truth.attempts.items()
+        if minute > NOW - 600
+    )
+    assert attempts > 10
+    assert "ptu-swedencentral" not in totals(world)
+
+
 def test_native_spillover_shows_no_429_anywhere() -> None:
-    world = build_world("spillover-native", seed=7, history_seconds=3600, now=NOW)
+    world = build_world("spillover-native", seed=7, history_seconds=1440, now=NOW)
     models = [
         (key[1], counts)
         for minute, found in world.truth.models.items()
@@ -147,7 +159,7 @@ def test_native_spillover_shows_no_429_anywhere() -> None:
 
 def test_a_key_that_was_rotated_answers_401_and_a_retired_model_404() -> None:
     for name, status in (("key-rotated", 401), ("model-retired", 404)):
-        world = build_world(name, seed=7, history_seconds=1200 if status == 404 else 3600, now=NOW)
+        world = build_world(name, seed=7, history_seconds=960, now=NOW)
         legacy = world.rooms["traffic"].named("app-search", api="legacy")[0]
         assert set(legacy.answered) == {200, status}
 
