@@ -6,7 +6,7 @@ Members are entries of `properties.pool.services`; an entry's id is a full ARM i
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.azure.entities import RawEntity
@@ -45,19 +45,28 @@ def without_member(pool: RawEntity, backend_name: str) -> dict[str, Any]:
     return with_services(pool, [e for e in services_of(pool) if member_name(e).lower() != wanted])
 
 
-def with_member(pool: RawEntity, item: Mapping[str, Any], *, index: int, after: str | None) -> dict[str, Any]:
+def with_member(
+    pool: RawEntity, item: Mapping[str, Any], *, index: int, before: Sequence[str], behind: Sequence[str]
+) -> dict[str, Any]:
     """The body of the pool with an entry back in its place.
 
-    It goes behind the entry it used to follow when that is still there, otherwise to its old index.
+    It goes behind the nearest of `before` that is there, else in front of the nearest of `behind`, else to `index`.
     """
     services = services_of(pool)
-    position = min(index, len(services))
-    if after is not None:
-        before = next((i for i, e in enumerate(services) if member_name(e).lower() == after.lower()), None)
-        if before is not None:
-            position = before + 1
-    services.insert(position, item)
+    services.insert(place_of([member_name(entry) for entry in services], index, before, behind), item)
     return with_services(pool, services)
+
+
+def place_of(names: Sequence[str], index: int, before: Sequence[str], behind: Sequence[str]) -> int:
+    """Where among `names` a member with these neighbours belongs."""
+    at = {name.lower(): i for i, name in enumerate(names)}
+    for name in before:
+        if name.lower() in at:
+            return at[name.lower()] + 1
+    for name in behind:
+        if name.lower() in at:
+            return at[name.lower()]
+    return min(index, len(names))
 
 
 def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> tuple[str, ...]:

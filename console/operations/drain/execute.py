@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from console.azure.entities import RawEntity
-from console.azure.pool_document import differences, find_member, member_name, services_of, without_member
+from console.azure.pool_document import differences, find_member, member_name, place_of, services_of, without_member
 from console.clock import Clock
 from console.errors import Conflict, ConsoleError, GuardRefusal
 from console.operations.drain.gateway_state import (
@@ -32,6 +32,8 @@ from console.operations.writing import Writer, Written
 
 POOL_TRIES = 6
 CLAIM_LOOKS = 10
+NEIGHBOURS = 5
+"""Neighbours a record remembers on each side: enough to find the place again, few enough to fit."""
 CLAIM_PAUSE_SECONDS = 1.0
 
 
@@ -59,8 +61,8 @@ async def execute_drain(
         StalePlan: pools changed since the plan was made.
         ConsoleError: a write failed; what stands is in the record, `resume_drain` or a restore goes on from there.
     """
-    await _refuse_other_drains(plan, order, writer)
-    places = [await _place(plan, change.pool_name, writer) for change in plan.changes]
+    others = await _refuse_other_drains(plan, order, writer)
+    places = [await _place(plan, change.pool_name, others, writer) for change in plan.changes]
     claim = DrainRecord(
         backend_name=plan.backend_name,
         owner=order.owner,
@@ -108,12 +110,15 @@ async def _apply(standing: StandingRecord, writer: Writer, clock: Clock, on_step
     return standing.record
 
 
-async def _refuse_other_drains(plan: DrainPlan, order: DrainOrder, writer: Writer) -> None:
-    for record in await fetch_records(writer.entities):
+async def _refuse_other_drains(plan: DrainPlan, order: DrainOrder, writer: Writer) -> tuple[DrainRecord, ...]:
+    """The drains of other backends that go on beside this one (forced)."""
+    records = await fetch_records(writer.entities)
+    for record in records:
         if record.backend_name == plan.backend_name:
             raise _taken(record)
         if not order.forced:
             raise _other(record)
+    return records
 
 
 def _taken(record: DrainRecord) -> GuardRefusal:
@@ -130,7 +135,7 @@ def _other(record: DrainRecord) -> GuardRefusal:
     )
 
 
-async def _place(plan: DrainPlan, pool_name: str, writer: Writer) -> PoolPlace:
+async def _place(plan: DrainPlan, pool_name: str, others: tuple[DrainRecord, ...], writer: Writer) -> PoolPlace:
     """The backend's entry in a pool as it stands now, held against the plan."""
     path = f"backends/{pool_name}"
     pool = await writer.entities.get(path)
@@ -145,8 +150,21 @@ async def _place(plan: DrainPlan, pool_name: str, writer: Writer) -> PoolPlace:
     index = find_member(pool, plan.backend_name)
     if index is None:
         raise StalePlan(f"{plan.backend_name} has left pool {pool_name}", where=path, remedy="Plan again.")
-    after = member_name(entries[index - 1]) if index > 0 else None
-    return PoolPlace(pool_name, index, after, dict(entries[index]))
+    names = _with_drained([member_name(e) for e in entries], pool_name, others)
+    at = next(i for i, name in enumerate(names) if name.lower() == plan.backend_name.lower())
+    before = tuple(reversed(names[max(0, at - NEIGHBOURS) : at]))
+    behind = tuple(names[at + 1 : at + 1 + NEIGHBOURS])
+    return PoolPlace(pool_name, index, before, behind, dict(entries[index]))
+
+
+def _with_drained(names: list[str], pool_name: str, others: tuple[DrainRecord, ...]) -> list[str]:
+    """The members in order, those that other drains took out put in where they will come back to."""
+    whole = list(names)
+    for record in sorted(others, key=lambda r: r.started_at, reverse=True):
+        for place in record.places:
+            if place.pool_name == pool_name and record.backend_name.lower() not in {n.lower() for n in whole}:
+                whole.insert(place_of(whole, place.index, place.before, place.behind), record.backend_name)
+    return whole
 
 
 async def _claim(claim: DrainRecord, order: DrainOrder, writer: Writer) -> StandingRecord:

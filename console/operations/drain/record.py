@@ -46,13 +46,14 @@ class RecordState(StrEnum):
 class PoolPlace:
     """Where a backend stood in a pool.
 
-    `item` is the raw pool entry as it was, id and unknown properties included; `index` counts from 0; `after` is the id
-    of the entry before it, None when it was first.
+    `item` is the raw pool entry as it was, id and unknown properties included; `index` counts from 0. `before` and
+    `behind` name its nearest neighbours, nearest first, members that other drains hold included.
     """
 
     pool_name: str
     index: int
-    after: str | None
+    before: tuple[str, ...]
+    behind: tuple[str, ...]
     item: Mapping[str, Any]
 
 
@@ -106,7 +107,7 @@ def encode_record(record: DrainRecord) -> str:
         "state": record.state.value,
         "forced": record.forced,
         "step": record.step_ratio,
-        "pools": [[p.pool_name, p.index, p.after, dict(p.item)] for p in record.places],
+        "pools": [[p.pool_name, p.index, list(p.before), list(p.behind), dict(p.item)] for p in record.places],
     }
     text = _without_double_braces(content)
     if len(text) > VALUE_LIMIT_CHARACTERS:
@@ -139,7 +140,10 @@ def decode_record(text: str, *, where: str) -> DrainRecord:
             expires_at=None if content["expires"] is None else _to_time(content["expires"]),
             nonce=str(content["nonce"]),
             state=RecordState(content["state"]),
-            places=tuple(PoolPlace(str(n), int(i), a, dict(item)) for n, i, a, item in content["pools"]),
+            places=tuple(
+                PoolPlace(str(name), int(index), tuple(before), tuple(behind), dict(item))
+                for name, index, before, behind, item in content["pools"]
+            ),
             forced=bool(content.get("forced", False)),
             step_ratio=None if content.get("step") is None else float(content["step"]),
         )

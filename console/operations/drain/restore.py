@@ -183,7 +183,7 @@ async def _put_back(record: DrainRecord, place: PoolPlace, writer: Writer, ratio
             return outcome
         index = find_member(pool, record.backend_name)
         if index is None:
-            body = with_member(pool, item, index=place.index, after=place.after)
+            body = with_member(pool, item, index=place.index, before=place.before, behind=place.behind)
         else:
             entries = services_of(pool)
             if dict(entries[index]) == item:

@@ -1,0 +1,1 @@
+"""Commands that write: what they leave behind whatever happens in between."""
