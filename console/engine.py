@@ -1,7 +1,7 @@
 """The engine: feeds write observations, every change becomes a snapshot in the store. What screens and commands run on.
 
-Importing it loads neither Microsoft's clients nor the feeds: the first paint waits for this module. `start()` returns at
-once and loads them in the background.
+Importing it loads neither Microsoft's clients nor the feeds: the first paint waits for this module. `start()` returns
+at once and loads them in the background.
 """
 
 from __future__ import annotations

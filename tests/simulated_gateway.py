@@ -1,4 +1,4 @@
-"""The embedded Azure for the console's tests: a world, its server, and a profile and a clock that lead an engine to it."""
+"""The embedded Azure for tests of the console: a world, its server, and what leads an engine to it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the signed-in principal may do on the gateway. Reads only; a refusal to say is an answer of its own.
 
-Source: Microsoft.Authorization/permissions, api-version 2022-04-01: an action is allowed when any entry matches one of its
-`actions` and none of that entry's `notActions`. Deny assignments and locks are not reflected.
+Source: Microsoft.Authorization/permissions, api-version 2022-04-01: an action is allowed when any entry matches one of
+its `actions` and none of that entry's `notActions`. Deny assignments and locks are not reflected.
 """
 
 from __future__ import annotations

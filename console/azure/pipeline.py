@@ -77,7 +77,8 @@ class ShortRetryPolicy(AsyncRetryPolicy[Any, Any]):
 class LoopbackBearerPolicy(AsyncBearerTokenCredentialPolicy[Any, Any]):
     """Bearer tokens over https, and over plain http to this machine's loopback only.
 
-    A refused token is not tried twice: `renew` gives a fresh credential without a memory, or None when there was one just now.
+    A refused token is not tried twice: `renew` gives a fresh credential without a memory, or None when there was one
+    just now.
     """
 
     def __init__(self, credential: AsyncTokenCredential, scope: str, renew: Renew) -> None:

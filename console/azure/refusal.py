@@ -1,7 +1,8 @@
 """From what Microsoft's clients raise to what an operator can act on. Loads no client: it looks at names and
 attributes.
 
-Source: ARM common error body (`error.code`, `error.message`, `details[]`), Logs query API "errors", azure-core exceptions.
+Source: ARM common error body (`error.code`, `error.message`, `details[]`), Logs query API "errors", azure-core
+exceptions.
 """
 
 from __future__ import annotations
