@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from simulator.gateway import elements
+from simulator.gateway.coverage import unmodelled
 from simulator.gateway.service import GatewayService
 
 if TYPE_CHECKING:
     from simulator.resources.store import Resource
     from simulator.world import World
 
-__all__ = ["GatewayRoom", "GatewayService", "attach", "elements"]
+__all__ = ["GatewayRoom", "GatewayService", "attach", "elements", "unmodelled"]
 
 _SERVICE_TYPE = "microsoft.apimanagement/service"
 
@@ -51,7 +52,7 @@ class GatewayRoom:
             for host in [h for h, owner in self.world.network.hosts.items() if owner == service.handle]:
                 del self.world.network.hosts[host]
         else:
-            service.configuration_changed()
+            service.configuration_changed(scaled=len(parts) == 9)
 
     def _open(self, resource: Resource) -> None:
         service = GatewayService(self.world, resource.id)

@@ -54,10 +54,9 @@ class GatewayService:
         self._tokens: dict[str, str] = {}
         configuration = read_configuration(world.store, service_id, 1)
         self.latest = configuration
-        service = world.store.get(service_id)
-        sku = (service.body.get("sku") or {}) if service is not None else {}
-        self.units = [Unit(world, number, configuration) for number in range(max(int(sku.get("capacity", 1)), 1))]
+        self.units = [Unit(world, number, configuration) for number in range(self._capacity())]
         self._dirty_at: float | None = None
+        self._scaled = False
         self.cache = GatewayCache()
         self._sliding: dict[str, SlidingCounter] = {}
         self._fixed: dict[str, FixedCounter] = {}
@@ -78,20 +77,39 @@ class GatewayService:
 
     # -- configuration ---------------------------------------------------------------------------------------
 
-    def configuration_changed(self) -> None:
-        """Something below the service was written: read it once and let it reach each unit in its own time."""
+    def configuration_changed(self, *, scaled: bool = False) -> None:
+        """Something below the service was written: read it once and let it reach each unit in its own time.
+
+        `scaled`: the service itself was written, and its number of units may differ.
+        """
+        self._scaled = self._scaled or scaled
         if self._dirty_at == self.world.now:
             return
         self._dirty_at = self.world.now
         self.world.call_at(self.world.now, self._publish)
 
+    def _capacity(self) -> int:
+        service = self.world.store.get(self.id)
+        sku = (service.body.get("sku") or {}) if service is not None else {}
+        return max(int(sku.get("capacity") or 1), 1)
+
+    def _scale(self) -> None:
+        """Follow the service's scale units: a new one begins with closed breakers, the last ones go first."""
+        wanted = self._capacity()
+        del self.units[wanted:]
+        while len(self.units) < wanted:
+            self.units.append(Unit(self.world, len(self.units), self.latest))
+
     def _publish(self) -> None:
         self._dirty_at = None
+        scaled, self._scaled = self._scaled, False
         if self.world.store.get(self.id) is None:
             return
         self._version += 1
         configuration = read_configuration(self.world.store, self.id, self._version)
         self.latest = configuration
+        if scaled:
+            self._scale()
         for unit in self.units:
             delay = self._delays.uniform(*self.propagation_seconds)
             self.world.call_at(self.world.now + delay, lambda unit=unit: self._apply(unit, configuration))  # type: ignore[misc]

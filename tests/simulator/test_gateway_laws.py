@@ -337,3 +337,18 @@ def test_a_breaker_keeps_its_state_when_something_else_is_written(bench: Bench) 
     unit.record("ptu-eastus2", 429, None, "600")
     bench.put_backend("payg-legacy", description="changed")
     assert unit.breakers["ptu-eastus2"].is_open(bench.world.now)
+
+
+def test_units_follow_the_services_scale(bench: Bench) -> None:
+    service = bench.world.store.get(SERVICE)
+    assert service is not None
+    bench.service.units[0].record("ptu-eastus2", 429, None, "600")
+    bench.world.store.put(SERVICE, service.type, {**service.body, "sku": {"name": "Premium", "capacity": 4}})
+    bench.world.advance(10)
+    assert [unit.number for unit in bench.service.units] == [0, 1, 2, 3]
+    assert bench.service.units[0].breakers["ptu-eastus2"].is_open(bench.world.now)
+    assert not bench.service.units[3].breakers["ptu-eastus2"].is_open(bench.world.now)
+    bench.world.store.put(SERVICE, service.type, {**service.body, "sku": {"name": "Premium", "capacity": 1}})
+    bench.world.advance(10)
+    assert [unit.number for unit in bench.service.units] == [0]
+    assert bench.call().status == 200

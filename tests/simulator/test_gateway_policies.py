@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from simulator.gateway import unmodelled
 from simulator.gateway.compiler import REGISTRY
 from simulator.names import SERVICE, account_host
 from simulator.network import HostFault, HttpRequest, HttpResponse
@@ -592,3 +593,11 @@ def test_every_element_people_use_with_language_models_is_executed() -> None:
         "xml-to-json",
     ]
     assert set(used) <= set(REGISTRY)
+
+
+def test_what_a_document_would_lose_is_known_before_it_is_deployed() -> None:
+    text = """<policies><inbound><base />
+    <choose><when condition="@(true)"><xsl-transform /></when></choose>
+    <set-body template="liquid">{{body.x}}</set-body></inbound></policies>"""
+    assert unmodelled(text) == [("xsl-transform", 2), ("set-body", 3)]
+    assert unmodelled("<fragment><trace source='a'><message>m</message></trace></fragment>") == []
