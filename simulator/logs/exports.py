@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 EXPORT_SECONDS = 180.0
 _COLUMNS = (
-    "TimeGenerated MetricName TimeGrain UnitName Resource ResourceGroup ResourceId ResourceProvider SubscriptionId "
-    "Total Count Minimum Maximum Average _ResourceId"
-).split()
+    *("TimeGenerated", "MetricName", "TimeGrain", "UnitName"),
+    *("Resource", "ResourceGroup", "ResourceId", "ResourceProvider", "SubscriptionId"),
+    *("Total", "Count", "Minimum", "Maximum", "Average", "_ResourceId"),
+)
 
 
 class MetricExports:

@@ -127,10 +127,10 @@ class LogsHost:
 
     def _run(self, path: str, asked: dict[str, Any], prefer: str) -> bytes | None:
         settings = self._room.settings
+        workspaces, resource_id = self._scope(path, asked)
         text = asked.get("query")
         if not isinstance(text, str) or not text.strip():
             raise QueryError(400, "BadArgumentError", "The request had some invalid properties: query is required.")
-        workspaces, resource_id = self._scope(path, asked)
         start, end = _span(asked.get("timespan"), self._room.world.now)
         if settings.timed_out_queries > 0:
             settings.timed_out_queries -= 1

@@ -114,6 +114,9 @@ class RowWriter:
         world.store.on_change(self._forget_routes)
 
     def _hold_gateway_call(self, call: GatewayCall) -> None:
+        # Looked up now: a change of the settings must not reroute what happened before it.
+        self._destinations(call.service_id)
+        self._language_model_rows(call)
         self._gateway_calls.append(call)
         if len(self._gateway_calls) >= LOAD_EVERY:
             self.flush()

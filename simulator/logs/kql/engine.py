@@ -19,7 +19,7 @@ import duckdb_kql
 from duckdb_kql import KqlError
 
 from simulator.logs.kql.errors import KqlRefusal, check_assignments, explain, semantic_error
-from simulator.logs.kql.functions import INGESTION_COLUMN, register_functions, rewrite_calls
+from simulator.logs.kql.functions import INGESTION_COLUMN, quote_names, register_functions, rewrite_calls
 from simulator.logs.kql.operators import HANDLERS, resolve_column_ifexists
 from simulator.logs.kql.tokens import parse_query, tokenize
 
@@ -182,10 +182,23 @@ class KqlEngine:
         Raises:
             KqlRefusal: the query is wrong, or asks for what this engine does not have.
         """
-        tokens = tokenize(text)
-        if not tokens:
+        if not tokenize(text):
             raise KqlRefusal("SyntaxError", "SYN0001", "The query is empty.")
         check_assignments(text)
+        try:
+            return self._run(text, sources, now, row_limit)
+        except KqlRefusal as refusal:
+            quoted = quote_names(text, refusal)
+            if quoted is None:
+                raise
+            try:
+                return self._run(quoted, sources, now, row_limit)
+            except KqlRefusal as again:
+                # A mistake elsewhere stands at another place in the text that was sent.
+                raise refusal if again.outer == "SyntaxError" else again from again
+
+    def _run(self, text: str, sources: Mapping[str, Source], now: datetime, row_limit: int) -> QueryResult:
+        tokens = tokenize(text)
         wants_ingestion_time = any(token.text == "ingestion_time" for token in tokens)
         connection = self._connection.cursor()
         run = Run(connection, sources, now, self._translations, wants_ingestion_time)

@@ -12,10 +12,11 @@ from typing import Any
 
 from duckdb_kql.translate import functions as registry
 
-from simulator.logs.kql.errors import semantic_error
+from simulator.logs.kql.errors import KqlRefusal, semantic_error
 from simulator.logs.kql.tokens import Token, matching_close, span_text, split_arguments, tokenize
 
 _TIMESPAN = re.compile(r"\d+(?:\.\d+)?\s*[A-Za-z]+|(?:time|timespan)\s*\(.*\)|.*__step.*", re.DOTALL)
+_NAMES_TO_QUOTE = frozenset(("kind", "last", "first", "hint", "title"))
 INGESTION_COLUMN = "__ingestion_time"
 _URL_HOST = r"regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]]*\]|[^:/?#]*)', 1)"
 
@@ -106,6 +107,26 @@ def _first_edit(text: str, tokens: list[Token]) -> tuple[int, int, str] | None:
         if token.text == "percentiles":
             return _percentiles(text, tokens, index, close)
     return None
+
+
+def quote_names(text: str, refusal: KqlRefusal) -> str | None:
+    """The text with names bracketed that Kusto takes and the grammar at hand does not; None when that is not it.
+
+    `summarize last = max(x)` is one: the refusal points at such a word.
+    """
+    if refusal.outer != "SyntaxError" or refusal.token is None or refusal.token.text not in _NAMES_TO_QUOTE:
+        return None
+    tokens = tokenize(text)
+    parts, at = [], 0
+    for index, token in enumerate(tokens):
+        if token.kind != "word" or token.text not in _NAMES_TO_QUOTE:
+            continue
+        before = tokens[index - 1].text if index else ""
+        if before in ("join", "lookup", "union", "search", "parse", "mv-expand", "expand"):
+            continue
+        parts += [text[at : token.start], f"['{token.text}']"]
+        at = token.end
+    return "".join([*parts, text[at:]])
 
 
 def bin_at(value: str, width: str, fixed: str) -> str:
