@@ -139,6 +139,8 @@ class Conversions(BinderBase):
             return constant(target, enum_value(target.definition, 0))
         if source.name == "void":
             return None
+        if source.name == target.name == "ValueTuple" and source.args == target.args:
+            return Ex(target, ex.run)
         if reference_convertible(source, target):
             return box(ex) if source.is_value or source.name == "Nullable" else Ex(target, ex.run, ex.constant)
         convert = user_defined(IMPLICIT, source, target)

@@ -11,11 +11,15 @@ def load() -> None:
     from apimpolicy.expressions.library import (  # noqa: F401
         basics,
         collections,
+        crypto,
         gateway,
         json_types,
         linq,
         numeric,
+        regex,
         strings,
+        texts,
         times,
         values_of_system,
+        xml,
     )
