@@ -14,6 +14,7 @@ from simulator import traffic as callers
 from simulator.deployments.routes import attach as attach_deployments
 from simulator.logs.settings import Lag
 from simulator.names import GATEWAY_HOST
+from simulator.newcomers import Newcomers
 from simulator.scenarios import Scenario, load_scenario, parse_offset
 from simulator.world import World
 
@@ -53,7 +54,9 @@ def build_world(
     else:
         topology.write_demo(world)
     _attach_rooms(world, plot, lag)
-    callers.attach(world, GATEWAY_HOST, plot.callers() if traffic and plot.world.topology == "demo" else ())
+    room = callers.attach(world, GATEWAY_HOST, plot.callers() if traffic and plot.world.topology == "demo" else ())
+    if traffic:
+        world.rooms["newcomers"] = Newcomers(world, room)
     world.rooms["scenario"] = plot
     _plan_events(world, plot, now)
     for step in range(1, PROGRESS_STEPS + 1):

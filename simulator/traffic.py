@@ -67,6 +67,7 @@ class Caller:
     stream_ratio: float = 0.0
     daily_swing: float = 0.1
     key: str | None = None
+    key_header: str = "api-key"
 
 
 DEFAULT_CALLERS: tuple[Caller, ...] = (
@@ -93,7 +94,7 @@ class CallerState:
         self.caller = caller
         self.key = key
         self.host = host
-        self.chance = world.random(f"traffic/{caller.name}/{caller.api}/{caller.operation}/{caller.deployment}")
+        self.chance = world.random(f"traffic/{host}/{caller.name}/{caller.api}/{caller.operation}/{caller.deployment}")
         self.sent = 0
         self.answered: dict[int, int] = {}
         self.unanswered = 0
@@ -109,7 +110,7 @@ class CallerState:
             else f"/{caller.api}/deployments/{caller.deployment}/{path}"
         )
         self._headers = {
-            "api-key": key,
+            caller.key_header: key,
             "content-type": "application/json",
             "user-agent": f"{caller.name}/1.0",
             "x-forwarded-for": f"10.20.{sum(caller.name.encode()) % 200}.{len(caller.name)}",
@@ -126,7 +127,7 @@ class CallerState:
 
     def set_key(self, key: str) -> None:
         """Send another subscription key from now on."""
-        self._headers = {**self._headers, "api-key": key}
+        self._headers = {**self._headers, self.caller.key_header: key}
 
     def base_rate(self, now: float) -> float:
         """Requests a minute before the daily rhythm."""
@@ -201,8 +202,8 @@ class TrafficRoom:
         for caller in callers:
             self.add(caller)
 
-    def add(self, caller: Caller) -> CallerState:
-        """Start a caller; its key is its subscription's, unless it brings its own."""
+    def add(self, caller: Caller, host: str | None = None) -> CallerState:
+        """Start a caller of `host` (the room's own when None); its key is its subscription's, unless it brings one."""
         key = caller.key
         if key is None:
             key = next(
@@ -213,7 +214,7 @@ class TrafficRoom:
                 ),
                 "",
             )
-        state = CallerState(self.world, self.host, caller, key)
+        state = CallerState(self.world, host or self.host, caller, key)
         self.callers.append(state)
         return state
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PROPAGATION_SECONDS = (2.0, 6.0)
 """Least and most seconds from a write until a unit serves it, drawn per unit and write. Assumed."""
 
+_MODEL_AUDIENCES = ("https://cognitiveservices.azure.com", "https://ai.azure.com")
 STATUS_PATH = "/status-0123456789abcdef"
 
 
@@ -149,16 +150,17 @@ class GatewayService:
 
     def identity_token(self, resource: str) -> str:
         """The managed identity's token for a resource, the same one for as long as the world lasts."""
-        token = self._tokens.get(resource)
+        audience = resource.strip().rstrip("/").lower()
+        token = self._tokens.get(audience)
         if token is None:
             chance = self.world.random("gateway/identity")
-            token = self._tokens[resource] = f"mi.{chance.getrandbits(256):064x}"
+            token = self._tokens[audience] = f"mi.{chance.getrandbits(256):064x}"
         return token
 
     def accepts_identity(self, token: str, account_id: str) -> bool:
         """Whether `token` is this gateway's for models and its role on the account stands."""
         return (
-            token == self._tokens.get("https://cognitiveservices.azure.com")
+            token in (self._tokens.get(audience) for audience in _MODEL_AUDIENCES)
             and account_id.lower() not in self.revoked_accounts
         )
 

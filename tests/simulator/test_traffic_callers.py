@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from simulator import traffic
-from simulator.names import GATEWAY_HOST
+from simulator import topology, traffic
+from simulator.embedded import build_world
+from simulator.names import GATEWAY_HOST, SERVICE
 from simulator.traffic import Caller, CallerState
 from tests.simulator.gateway_bench import Bench
 
@@ -68,3 +69,22 @@ def test_a_wrong_key_is_the_callers_own_trouble() -> None:
     caller.set_key(bench.key())
     bench.world.advance(120)
     assert 200 in caller.answered
+
+
+def test_a_new_gateway_finds_callers_as_soon_as_it_serves_chat() -> None:
+    world = build_world("empty-subscription", seed=7, history_seconds=60, now=1_795_000_000.0)
+    topology.write_gateway(world)
+    world.advance(300)
+    assert {call for state in world.rooms["traffic"].callers for call in state.answered} == {200}
+    assert {state.caller.operation for state in world.rooms["traffic"].callers} == {"chat", "embeddings"}
+    assert {state.caller.name for state in world.rooms["traffic"].callers} == set(topology.CALLERS)
+
+
+def test_a_gateway_that_has_callers_gets_no_others() -> None:
+    world = build_world("calm", seed=7, history_seconds=60, now=1_795_000_000.0)
+    before = len(world.rooms["traffic"].callers)
+    existing = world.store.get(f"{SERVICE}/subscriptions/app-search")
+    assert existing is not None
+    world.store.put(f"{SERVICE}/subscriptions/app-new", existing.type, existing.body, hidden={"primaryKey": "k" * 32})
+    world.advance(120)
+    assert len(world.rooms["traffic"].callers) == before
