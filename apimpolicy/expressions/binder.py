@@ -259,7 +259,7 @@ class Binder(Calls, Literals):
         binding = self.children(node)[1]
         if binding.type == "member_binding_expression":
             name, types = self._name_of(self.field(binding, "name"))
-            return self.member(binding, receiver, name, types)
+            return self.member(binding, receiver, name, types, self.called == node.id)
         if binding.type == "element_binding_expression":
             return self._index_value(binding, receiver, self._arguments(binding))
         raise self.error(node, "this use of '?.' is not modelled")
@@ -276,13 +276,14 @@ class Binder(Calls, Literals):
         if left.type == "identifier" and self.text(left) == "global":
             return self.bind(name_node)
         name, types = self._name_of(name_node)
+        called = self.called == node.id
         bound = self.bind(left)
         if isinstance(bound, Namespace):
             path = f"{bound.path}.{name}"
             return Namespace(path) if path in _NAMESPACES else self.bind(name_node)
         if isinstance(bound, TypeName):
             return self.static_member(name_node, bound.type, name, types)
-        return self.member(name_node, self.as_value(left, bound), name, types)
+        return self.member(name_node, self.as_value(left, bound), name, types, called)
 
     def _alias_qualified(self, node: Node) -> Bound:
         return self.bind(self.field(node, "name"))
@@ -292,7 +293,11 @@ class Binder(Calls, Literals):
         if function.type == "identifier" and self.text(function) == "nameof":
             inside = self.children(self.children(self.field(node, "arguments"))[0])[0]
             return constant(STRING, self.text(inside).rsplit(".", 1)[-1])
-        target = self.bind(function)
+        outer, self.called = self.called, function.id
+        try:
+            target = self.bind(function)
+        finally:
+            self.called = outer
         arguments = self._arguments(self.field(node, "arguments"))
         if isinstance(target, MethodGroup):
             return self.invoke(node, target, arguments)
@@ -443,6 +448,7 @@ class Binder(Calls, Literals):
                 raise self.error(node, f"this cannot be cast to '{target}'")
             return converted
         source = self.as_value(inside, bound)
+        self.check_constant_cast(node, source, target)
         result = self.explicit(source, target)
         if result is None:
             raise self.error(node, f"cannot convert '{source.type}' to '{target}'")
@@ -557,7 +563,11 @@ class Binder(Calls, Literals):
     def _checked(self, node: Node) -> Bound:
         if self.text(node).startswith("checked"):
             raise self.error(node, "checked arithmetic is not modelled")
-        return self.bind(self.children(node)[0])
+        outer, self.unchecked = self.unchecked, True
+        try:
+            return self.bind(self.children(node)[0])
+        finally:
+            self.unchecked = outer
 
     def _throw(self, node: Node) -> Bound:
         return ThrowExpression(self.throw_run(node, self.children(node)[0]))

@@ -63,8 +63,10 @@ class Calls(Operators):
 
     # -- members ---------------------------------------------------------------------------------------------
 
-    def member(self, node: Node, receiver: Ex, name: str, type_arguments: tuple[CType, ...]) -> Ex | MethodGroup:
-        """`receiver.name`: a property's value, or a method group."""
+    def member(
+        self, node: Node, receiver: Ex, name: str, type_arguments: tuple[CType, ...], called: bool = False
+    ) -> Ex | MethodGroup:
+        """`receiver.name`: a property's value, or a method group. When `called`, a property must hold a delegate."""
         owner = receiver.type
         if owner is NULL or owner is VOID:
             raise self.error(node, f"operator '.' cannot be applied to '{owner}'")
@@ -73,7 +75,11 @@ class Calls(Operators):
         if owner.name == "ValueTuple" and name in owner.labels:
             name = f"Item{owner.labels.index(name) + 1}"
         found = find_members(owner, name)
+        if owner.name == "[]":  # an array implements its interfaces explicitly: Count and Add are not its members
+            found = [(m, b) for m, b in found if m.owner.name in ("[]", "object")]
         properties = [(m, b) for m, b in found if m.kind == "property" and not m.static]
+        if called and (name in EXTENSIONS or any(m.kind == "method" for m, _ in found)):
+            properties = [(m, b) for m, b in properties if m.returns.name in ("Func", "Action")]
         if properties:
             member, bound = properties[0]
             return Ex(substitute(member.returns, bound), self._property_run(receiver, member))
@@ -508,7 +514,7 @@ class Calls(Operators):
         if member.needs_runtime:
             runs.append(lambda f: f[0])
         if member.needs_types:
-            types = chosen.types
+            types = chosen.types or (receiver.type.args if receiver is not None else ())
             runs.append(lambda f: types)
         guard = -1
         if receiver is not None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from apimpolicy.expressions.errors import invalid_cast, invalid_operation, null_reference
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import (
     BinderBase,
     Ex,
@@ -203,6 +204,16 @@ class Conversions(BinderBase):
             return None if inner is None else Ex(target, inner.run)
         convert = user_defined(EXPLICIT, *both) or user_defined(IMPLICIT, *both)
         return self._lifted(ex, target, convert) if convert is not None else None
+
+    def check_constant_cast(self, node: Node, source: Ex, target: CType) -> None:
+        """A constant that does not fit its cast is an error outside `unchecked`."""
+        if not source.is_constant or target.name not in INTEGRAL_RANGES or self.unchecked:
+            return
+        if source.type.name not in NUMERIC or source.constant != source.constant:
+            return
+        low, high = INTEGRAL_RANGES[target.name]
+        if not low <= int(max(min(source.constant, 2**70), -(2**70))) <= high:
+            raise self.error(node, f"the constant cannot be converted to '{target}' outside unchecked")
 
     def _lifted(self, ex: Ex, target: CType, convert: Convert) -> Ex:
         if ex.type.name != "Nullable":

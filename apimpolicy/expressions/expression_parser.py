@@ -294,7 +294,22 @@ class ExpressionParser:
 
     def _nullable_if_needed(self, kind: SyntaxNode) -> SyntaxNode:
         """`as int?` when what follows cannot begin the middle of `? :`."""
-        if self._peek() == "?" and self._peek(1) in ("", ")", "]", "}", ",", ";", ":", "??", "&&", "||", "==", "!=", "?", "."):
+        if self._peek() == "?" and self._peek(1) in (
+            "",
+            ")",
+            "]",
+            "}",
+            ",",
+            ";",
+            ":",
+            "??",
+            "&&",
+            "||",
+            "==",
+            "!=",
+            "?",
+            ".",
+        ):
             token = self._next()
             return Syn("nullable_type", kind.start_byte, token.end, [kind], {"type": kind})
         return kind
@@ -457,7 +472,11 @@ class ExpressionParser:
             elif symbol == "(":
                 listed = self._argument_list("argument_list", "(", ")")
                 node = Syn(
-                    "invocation_expression", start, listed.end_byte, [node, listed], {"function": node, "arguments": listed}
+                    "invocation_expression",
+                    start,
+                    listed.end_byte,
+                    [node, listed],
+                    {"function": node, "arguments": listed},
                 )
             elif symbol == "[":
                 listed = self._argument_list("bracketed_argument_list", "[", "]")
@@ -468,7 +487,9 @@ class ExpressionParser:
             elif symbol == "?" and self._peek(1) == "[" and self._index_follows():
                 self._next()
                 binding = self._argument_list("element_binding_expression", "[", "]")
-                node = Syn("conditional_access_expression", start, binding.end_byte, [node, binding], {"condition": node})
+                node = Syn(
+                    "conditional_access_expression", start, binding.end_byte, [node, binding], {"condition": node}
+                )
             elif symbol in ("++", "--"):
                 token = self._symbol(self._next())
                 node = Syn("postfix_unary_expression", start, token.end_byte, [node, token])
@@ -611,8 +632,10 @@ class ExpressionParser:
 
     def _lambda(self) -> SyntaxNode | None:
         start = self._start()
-        if self._peek() in ("async", "static") and self._peek(1) in ("(", "delegate") or (
-            self._peek() in ("async", "static") and self._peek(2) == "=>"
+        if (
+            self._peek() in ("async", "static")
+            and self._peek(1) in ("(", "delegate")
+            or (self._peek() in ("async", "static") and self._peek(2) == "=>")
         ):
             raise self._error(f"a lambda with '{self._peek()}' is not modelled")
         if self._peek() == "delegate":

@@ -57,6 +57,9 @@ class JValue(JToken):
         self.value = value
         self.kind = kind or kind_of(value)
 
+    def cs_equals(self, other: Any) -> bool:
+        return isinstance(other, JValue) and deep_equals(self, other)
+
 
 class JContainer(JToken):
     __slots__ = ()

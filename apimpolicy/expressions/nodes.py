@@ -190,6 +190,8 @@ class BinderBase:
         self.scope = Scope(None, self.frame)
         self.function = FunctionState(None, is_root=True)
         self.depth = 0
+        self.unchecked = False
+        self.called = 0
         self.resolved: dict[int, Ex] = {}
         self.lambdas: dict[tuple[int, tuple[CType, ...], int], Any] = {}
         self.alive: list[Any] = []

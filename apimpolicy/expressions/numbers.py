@@ -169,11 +169,11 @@ def single_text(value: float) -> str:
 
 
 def round_trip_text(value: float) -> str:
-    """ToString("R"): 15 digits when they read back, else the shortest that does."""
+    """ToString("R"): 15 digits when they read back, else 17, as the .NET Framework does."""
     short = _general(value, 15)
     if value != value or abs(value) == float("inf") or float(short) == value:
         return short
-    return _general(value, 17) if float(_general(value, 16)) != value else _general(value, 16)
+    return _general(value, 17)
 
 
 def _general(value: float, digits: int) -> str:
@@ -189,7 +189,7 @@ def _general(value: float, digits: int) -> str:
     sign = "-" if mantissa.startswith("-") else ""
     figures = mantissa.lstrip("-").replace(".", "").rstrip("0")
     exponent = int(exponent_text)
-    if exponent >= digits or exponent < -5:
+    if exponent >= digits or exponent < -4:
         tail = f".{figures[1:]}" if len(figures) > 1 else ""
         return f"{sign}{figures[0]}{tail}E{'+' if exponent >= 0 else '-'}{abs(exponent):02d}"
     if exponent < 0:

@@ -174,18 +174,16 @@ class Operators(Conversions):
             return self._enum_operation(node, symbol, left, right)
         if symbol in ("<<", ">>"):
             return self._shift(node, symbol, left, right)
-        kind = promote(left_value, right_value)
-        if kind is None and left.is_constant | right.is_constant:
-            kind = self._constant_promotion(left, right)
+        kind = self._constant_promotion(left, right) or promote(left_value, right_value)
         if kind is None or (symbol in "&|^" and kind.name in ("double", "float", "decimal")):
             raise self.operator_error(node, symbol, left.type, right.type)
         return self._numeric(node, symbol, left, right, kind, lifted)
 
     def _constant_promotion(self, left: Ex, right: Ex) -> CType | None:
-        """An int constant beside a ulong takes the ulong's type when it fits."""
+        """An int constant beside a uint or ulong takes that type when it fits."""
         for one, other in ((left, right), (right, left)):
-            if one.is_constant and one.type.name == "int" and other.type.name == "ulong" and one.constant >= 0:
-                return ULONG
+            if one.is_constant and one.type is INT and other.type in (UINT, ULONG) and one.constant >= 0:
+                return other.type
         return None
 
     def operator_error(self, node: Node, symbol: str, left: CType, right: CType) -> Exception:
@@ -218,6 +216,8 @@ class Operators(Conversions):
             value = work(a, b)
         except CsException as error:
             raise self.error(node, f"in this constant: {error.text}") from None
+        if self.unchecked:
+            return constant(result, value)
         if symbol in ("+", "-", "*") and kind.name in WRAPS and {"+": a + b, "-": a - b, "*": a * b}[symbol] != value:
             raise self.error(node, "the operation overflows at compile time in checked mode")
         return constant(result, value)
@@ -281,9 +281,7 @@ class Operators(Conversions):
         lifted = left.type.name == "Nullable" or right.type.name == "Nullable"
         if a is STRING and b is STRING or (a is b and (a is BOOL or a.definition.kind == "enum")):
             return self._equal_values(symbol, left, right)
-        kind = promote(a, b)
-        if kind is None and left.is_constant | right.is_constant:
-            kind = self._constant_promotion(left, right)
+        kind = self._constant_promotion(left, right) or promote(a, b)
         if kind is not None:
             if lifted:
                 target = nullable(kind)

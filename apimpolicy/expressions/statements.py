@@ -41,6 +41,8 @@ from apimpolicy.expressions.types import (
 )
 from apimpolicy.expressions.values import Runtime, iterate
 
+LambdaBody = tuple[list[Any], Callable[..., Run], Scope]
+"""(results, a maker of the delegate for a return type, the scope of the body)."""
 BREAK: Final = "break"
 CONTINUE: Final = "continue"
 RETURN: Final = "return"
@@ -57,14 +59,14 @@ class StatementBinder(Assignments):
         bound = self._lambda_body(one, parameters)
         if bound is None:
             return None
-        results, finish = bound
+        results, finish, inner = bound
         if returns is None or returns is VOID:
             return finish(None)
         if not results:
             return None
         if returns.is_open:
             return finish(results[0].type if isinstance(results[0], Ex) else OBJECT)
-        if any(self.implicit(result, returns) is None for result in results):
+        if self._inside(inner, lambda: any(self.implicit(result, returns) is None for result in results)):
             return None
         return finish(returns)
 
@@ -81,13 +83,11 @@ class StatementBinder(Assignments):
                 return None
         return VOID if best is None and not bound[0] else best
 
-    def _lambda_body(
-        self, one: UnboundLambda, inputs: tuple[CType, ...]
-    ) -> tuple[list[Any], Callable[..., Run]] | None:
+    def _lambda_body(self, one: UnboundLambda, inputs: tuple[CType, ...]) -> LambdaBody | None:
         """(results, finish): `finish(returns)` makes the delegate. Bound once for each set of parameter types."""
         key = (one.node.id, inputs, id(self.scope))
         if key in self.lambdas:
-            known: tuple[list[Any], Callable[..., Run]] | ExpressionError = self.lambdas[key]
+            known: LambdaBody | ExpressionError = self.lambdas[key]
             if isinstance(known, ExpressionError):
                 self.lambda_error = known
                 return None
@@ -104,7 +104,7 @@ class StatementBinder(Assignments):
 
     lambda_error: ExpressionError | None = None
 
-    def _bind_lambda_body(self, one: UnboundLambda, inputs: tuple[CType, ...]) -> tuple[list[Any], Callable[..., Run]]:
+    def _bind_lambda_body(self, one: UnboundLambda, inputs: tuple[CType, ...]) -> LambdaBody:
         saved = self.frame, self.scope, self.function
         self.frame = FrameScope(self.frame)
         self.scope = Scope(self.scope, self.frame)
@@ -120,11 +120,12 @@ class StatementBinder(Assignments):
                 self.declare(one.node, name, kind)
             if one.body.type == "block":
                 body = self.statement(one.body)
-                return function.returned, lambda returns: self._block_delegate(body, scope, function, returns)
+                finish = lambda returns: self._block_delegate(body, scope, function, returns)  # noqa: E731
+                return function.returned, finish, inner
             result = self.bind(one.body)
             if isinstance(result, MethodGroup):
                 raise self.error(one.body, f"'{result.name}' is a method: call it")
-            return [result], lambda returns: self._expression_delegate(result, scope, returns, inner)
+            return [result], lambda returns: self._expression_delegate(result, scope, returns, inner), inner
         finally:
             self.frame, self.scope, self.function = saved
 
@@ -446,10 +447,12 @@ class StatementBinder(Assignments):
         try:
             starts: list[Run] = []
             for child in node.children_by_field_name("initializer"):
+                if not child.is_named:
+                    continue
                 starts.append(self.variables(child) if child.type == "variable_declaration" else self.value(child).run)
             condition = node.child_by_field_name("condition")
             test = self.condition(condition) if condition is not None else None
-            updates = [self.value(child).run for child in node.children_by_field_name("update")]
+            updates = [self.value(child).run for child in node.children_by_field_name("update") if child.is_named]
             body, _ = self._loop_body(self.field(node, "body"))
         finally:
             self.scope = saved
@@ -662,7 +665,11 @@ class StatementBinder(Assignments):
     def _checked_statement(self, node: Node) -> Run:
         if self.text(node).startswith("checked"):
             raise self.error(node, "checked arithmetic is not modelled")
-        return self.statement(self.children(node)[0])
+        outer, self.unchecked = self.unchecked, True
+        try:
+            return self.statement(self.children(node)[0])
+        finally:
+            self.unchecked = outer
 
     # -- local functions ---------------------------------------------------------------------------------------
 

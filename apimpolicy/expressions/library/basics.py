@@ -30,6 +30,9 @@ def objects_equal(left: Any, right: Any) -> bool:
     """object.Equals: by value for values and strings of one type, by identity otherwise."""
     if left is None or right is None:
         return left is right
+    custom = getattr(left, "cs_equals", None)
+    if custom is not None:
+        return bool(custom(right))
     return type(left) is type(right) and bool(left == right)
 
 

@@ -469,16 +469,8 @@ def add_content(container: JToken, value: Any) -> None:
         if isinstance(value, JProperty):
             container.attach(value)
             return
-        if isinstance(value, JObject):
-            for one in list(value.properties.values()):
-                container.attach(one)
-            return
         if isinstance(value, (list, Sequence)):
             for one in list(value):
-                add_content(container, one)
-            return
-        if isinstance(value, JArray):
-            for one in list(value.items):
                 add_content(container, one)
             return
         if value is None:
@@ -506,11 +498,7 @@ def new_object(*content: Any) -> JObject:
 def new_array(*content: Any) -> JArray:
     made = JArray()
     for one in content:
-        if isinstance(one, JArray):
-            for item in one.items:
-                made.add(clone(item))
-        else:
-            add_content(made, one)
+        add_content(made, one)
     return made
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
+from apimpolicy.expressions.binder import default_of
 from apimpolicy.expressions.errors import (
     CsException,
     argument,
@@ -221,6 +222,7 @@ DEFINITIONS["Nullable"].add(
     {
         "~bool HasValue": lambda v: v is not None,
         "~T Value": _value_or_throw,
+        "^~T GetValueOrDefault()": lambda types, v: default_of(types[0]) if v is None else v,
         "~T GetValueOrDefault(T)": lambda v, d: d if v is None else v,
         "~string ToString()": to_text,
         "~int GetHashCode()": lambda v: 0 if v is None else wrap_int(hash(v)),

@@ -67,7 +67,9 @@ class Pattern:
 
 def _refused(source: str, why: str) -> CsException:
     if "look-behind" in why:
-        return CsException("NotSupportedException", f"a look-behind of variable width in the regex '{source}' is not modelled")
+        return CsException(
+            "NotSupportedException", f"a look-behind of variable width in the regex '{source}' is not modelled"
+        )
     return argument(f'parsing "{source}" - {why}.')
 
 
@@ -126,7 +128,13 @@ def _outside(match: re.Match[str], options: int) -> str:
     if match["group"]:
         return f"(?P<{match['group']}>"
     if match["balance"] or match["numbered"] or match["inline"]:
-        what = "a balancing group" if match["balance"] else "a numbered group" if match["numbered"] else "the inline option n"
+        what = (
+            "a balancing group"
+            if match["balance"]
+            else "a numbered group"
+            if match["numbered"]
+            else "the inline option n"
+        )
         raise CsException("NotSupportedException", f"{what} in a regex is not modelled")
     if match["opening"] and options & 4:
         return "(?:"
@@ -391,7 +399,12 @@ define(
         "string ToString()": lambda g: g.value,
     },
 )  # fmt: skip
-define("Group", bases=["Capture"], namespace=_SPACE, members={"bool Success": lambda g: g.success, "string Name": lambda g: g.name})
+define(
+    "Group",
+    bases=["Capture"],
+    namespace=_SPACE,
+    members={"bool Success": lambda g: g.success, "string Name": lambda g: g.name},
+)
 define(
     "GroupCollection", bases=["IEnumerable<Group>"], namespace=_SPACE,
     members={
@@ -438,18 +451,22 @@ for _suffix, _make in (("", lambda p: pattern_of(p)), (", RegexOptions", lambda 
     _build: Callable[..., Pattern] = _make
     _STATIC.update(
         {
-            f"!static bool IsMatch(string, string{_suffix})": (
-                lambda b: lambda r, s, *p: _match(r, b(*p), s).success
-            )(_build),
+            f"!static bool IsMatch(string, string{_suffix})": (lambda b: lambda r, s, *p: _match(r, b(*p), s).success)(
+                _build
+            ),
             f"!static Match Match(string, string{_suffix})": (lambda b: lambda r, s, *p: _match(r, b(*p), s))(_build),
-            f"!static MatchCollection Matches(string, string{_suffix})": (lambda b: lambda r, s, *p: _matches(r, b(*p), s))(_build),
+            f"!static MatchCollection Matches(string, string{_suffix})": (
+                lambda b: lambda r, s, *p: _matches(r, b(*p), s)
+            )(_build),
             f"!static string Replace(string, string, string{_suffix})": (
                 lambda b: lambda r, s, p, t, *o: _replace(r, b(p, *o), s, _template(t))
             )(_build),
             f"!static string Replace(string, string, Func<Match, string>{_suffix})": (
                 lambda b: lambda r, s, p, f, *o: _replace(r, b(p, *o), s, f)
             )(_build),
-            f"!static string[] Split(string, string{_suffix})": (lambda b: lambda r, s, *p: _split(r, b(*p), s))(_build),
+            f"!static string[] Split(string, string{_suffix})": (lambda b: lambda r, s, *p: _split(r, b(*p), s))(
+                _build
+            ),
         }
     )
 define(

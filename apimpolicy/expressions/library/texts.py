@@ -62,7 +62,9 @@ def _get(one: Builder, index: int) -> Char:
 def _set(one: Builder, index: int, char: str) -> None:
     text = one.text()
     if not 0 <= index < len(text):
-        raise out_of_range("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+        raise out_of_range(
+            "index", "Index was out of range. Must be non-negative and less than the size of the collection."
+        )
     one.replace_all(text[:index] + char + text[index + 1 :])
 
 
@@ -139,7 +141,9 @@ _ENCODINGS: Final = {
 def _named(name: str | None) -> Encoding:
     if name is None:
         raise argument_null("name")
-    found = _ENCODINGS.get({"ascii": "us-ascii", "latin1": "iso-8859-1", "unicode": "utf-16"}.get(name.lower(), name.lower()))
+    found = _ENCODINGS.get(
+        {"ascii": "us-ascii", "latin1": "iso-8859-1", "unicode": "utf-16"}.get(name.lower(), name.lower())
+    )
     if found is None:
         raise CsException("ArgumentException", f"'{name}' is not a supported encoding name.\nParameter name: name")
     return found
@@ -165,7 +169,12 @@ define(
 )  # fmt: skip
 define("UTF8Encoding", bases=["Encoding"], namespace="System.Text",
        members={"UTF8Encoding new()": lambda: _ENCODINGS["utf-8"], "UTF8Encoding new(bool)": lambda b: _ENCODINGS["utf-8"]})  # fmt: skip
-define("ASCIIEncoding", bases=["Encoding"], namespace="System.Text", members={"ASCIIEncoding new()": lambda: _ENCODINGS["us-ascii"]})
+define(
+    "ASCIIEncoding",
+    bases=["Encoding"],
+    namespace="System.Text",
+    members={"ASCIIEncoding new()": lambda: _ENCODINGS["us-ascii"]},
+)
 
 
 def _null_safe(work: Callable[[str], str]) -> Callable[[str | None], str | None]:

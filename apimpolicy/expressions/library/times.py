@@ -413,7 +413,7 @@ define(
         "int Minutes": lambda v: v.part(600_000_000, 60),
         "int Seconds": lambda v: v.part(TICKS_PER_SECOND, 60),
         "int Milliseconds": lambda v: v.part(MS, 1000),
-        **{f"double Total{name}": (lambda u: lambda v: v.ticks / u)(unit) for name, unit in _UNITS.items()},
+        **{f"double Total{name}": (lambda u: lambda v: v.ticks * (1.0 / u))(unit) for name, unit in _UNITS.items()},
         "TimeSpan Add(TimeSpan)": lambda v, o: TimeSpan(v.ticks + o.ticks),
         "TimeSpan Subtract(TimeSpan)": lambda v, o: TimeSpan(v.ticks - o.ticks),
         "TimeSpan Negate()": lambda v: TimeSpan(-v.ticks),

@@ -101,7 +101,9 @@ def to_name(text: str | None) -> XName | None:
         space, _, local = text[1:].partition("}")
         return XName(local, space)
     if not text or any(c in " <>&\"'/=" for c in text):
-        raise CsException("XmlException", f"The '{text[:1]}' character, hexadecimal value, cannot be included in a name.")
+        raise CsException(
+            "XmlException", f"The '{text[:1]}' character, hexadecimal value, cannot be included in a name."
+        )
     return XName(text)
 
 
@@ -325,7 +327,9 @@ def _quoted(value: str) -> str:
     return f'"{body}"'
 
 
-CLASSES.update(XElement=XElement, XAttribute=XAttribute, XDocument=XDocument, XName=XName, XNamespace=XName, XText=XText)
+CLASSES.update(
+    XElement=XElement, XAttribute=XAttribute, XDocument=XDocument, XName=XName, XNamespace=XName, XText=XText
+)
 TEXT[XElement] = serialize
 TEXT[XDocument] = serialize
 TEXT[XAttribute] = lambda a: f"{_attribute_name(a.name, {})}={_quoted(a.value)}"
@@ -343,7 +347,10 @@ def _of(items: Any) -> CsList:
 
 def _descendants(runtime: Runtime, node: Any, name: XName | None = None) -> CsList:
     root = node.root if isinstance(node, XDocument) else node
-    found = [*([root] if isinstance(node, XDocument) and root is not None else []), *(root.descendants() if root else [])]
+    found = [
+        *([root] if isinstance(node, XDocument) and root is not None else []),
+        *(root.descendants() if root else []),
+    ]
     runtime.charge(len(found))
     return _of(one for one in found if name is None or one.name == name)
 
@@ -379,10 +386,16 @@ define(
         "string ToString()": lambda n: n.space,
     },
 )  # fmt: skip
-define("XObject", namespace=_SPACE, members={"XElement Parent": lambda n: n.parent if isinstance(n.parent, XElement) else None})
+define(
+    "XObject",
+    namespace=_SPACE,
+    members={"XElement Parent": lambda n: n.parent if isinstance(n.parent, XElement) else None},
+)
 define("XNode", bases=["XObject"], namespace=_SPACE, members={"void Remove()": _remove, "string ToString()": to_text,
        "XDocument Document": lambda n: _document_of(n)})  # fmt: skip
-define("XText", bases=["XNode"], namespace=_SPACE, members={"XText new(string)": XText, "string Value": lambda t: t.value})
+define(
+    "XText", bases=["XNode"], namespace=_SPACE, members={"XText new(string)": XText, "string Value": lambda t: t.value}
+)
 
 
 def _document_of(node: Any) -> XDocument | None:
