@@ -67,8 +67,8 @@ def render_result(result: QueryResult) -> list[dict[str, Any]]:
 
 def wire_datetime(value: datetime) -> str:
     """ISO 8601 with Z; a fraction only where there is one."""
-    fraction = f".{value.microsecond:06d}".rstrip("0") if value.microsecond else ""
-    return f"{value.year:04d}-{value.month:02d}-{value.day:02d}T{value:%H:%M:%S}{fraction}Z"
+    text = value.isoformat()
+    return (text.rstrip("0") if value.microsecond else text) + "Z"
 
 
 def wire_timespan(value: timedelta) -> str:
