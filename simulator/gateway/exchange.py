@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from simulator.network import HttpRequest
     from simulator.world import World
 
+HOPS_HEADER = "x-gateway-hops"
+MAXIMUM_HOPS = 8
+"""How often a request may come back to the gateway that sent it. Assumed; it only has to end."""
+
 _NO_PARAMETERS: dict[str, str] = {}
 
 
@@ -105,6 +109,17 @@ class Exchange:
         self.context: Any = None
         self.on_outcome: list[Callable[[Exchange], None]] = []
         self.on_response: list[Callable[[Exchange], None]] = []
+
+    @property
+    def hops(self) -> int:
+        """How often this request has come back to a gateway."""
+        text = self.incoming.headers.get(HOPS_HEADER, "0")
+        return int(text) if text.isdecimal() else 0
+
+    def mark_round(self, host: str, headers: dict[str, str]) -> None:
+        """Count a round on a request that goes to this gateway again, so that circles end."""
+        if host == self.incoming.host:
+            headers[HOPS_HEADER] = str(self.hops + 1)
 
     @property
     def elapsed_seconds(self) -> float:

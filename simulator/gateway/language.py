@@ -5,6 +5,7 @@ A value is either constant or asks the exchange. Whatever goes wrong in an expre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ __all__ = [
     "Getter",
     "as_bytes",
     "as_number",
+    "as_status",
     "as_text",
     "attribute_value",
     "expression_failure",
@@ -125,10 +127,26 @@ def as_number(value: Any) -> float:
         PolicyFailure: it is none.
     """
     try:
-        return float(value)
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError(number)
+        return number
     except (TypeError, ValueError) as error:
         text = f"'{as_text(value)}' is not a number."
         raise PolicyFailure("ExpressionValueEvaluationFailure", f"Expression evaluation failed. {text}") from error
+
+
+def as_status(value: Any) -> int:
+    """A value as an HTTP status code.
+
+    Raises:
+        PolicyFailure: it is none.
+    """
+    status = as_number(value)
+    if not 100 <= status <= 599:
+        text = f"Expression evaluation failed. '{as_text(value)}' is not a status code."
+        raise PolicyFailure("ExpressionValueEvaluationFailure", text)
+    return int(status)
 
 
 def is_true(value: Any) -> bool:

@@ -22,7 +22,7 @@ from simulator.gateway.context import response_body_consumed
 from simulator.gateway.elements.cache import GatewayCache
 from simulator.gateway.elements.limits import FixedCounter, SlidingCounter
 from simulator.gateway.errors import Finished, PolicyFailure, error_body, reason_phrase
-from simulator.gateway.exchange import Exchange
+from simulator.gateway.exchange import HOPS_HEADER, MAXIMUM_HOPS, Exchange
 from simulator.gateway.steps import Block
 from simulator.gateway.units import Unit
 from simulator.network import HttpRequest, HttpResponse
@@ -188,15 +188,23 @@ class GatewayService:
         response = exchange.response
         if response is None:
             response = exchange.answer(200, {}, b"", "OK")
-        if exchange.on_response:
-            _settle(exchange)
-            response = exchange.response or response
-        for told in exchange.on_outcome:
-            told(exchange)
+        response = self._wind_up(exchange, response)
         if response_body_consumed(exchange):
             response.body, response.chunks = b"", None
         self._tell(exchange, response, plan)
         return response
+
+    def _wind_up(self, exchange: Exchange, response: HttpResponse) -> HttpResponse:
+        """Tell whoever counts calls and tokens. A condition that fails here counts nothing: the answer is made."""
+        if exchange.on_response:
+            exchange.on_outcome[:0] = exchange.on_response
+            exchange.on_response = []
+        for told in exchange.on_outcome:
+            try:
+                told(exchange)
+            except PolicyFailure as failure:
+                self._note(f"after the answer of {exchange.incoming.path}: {failure.message}")
+        return exchange.response or response
 
     @staticmethod
     def _course(exchange: Exchange, plan: Plan) -> Generator[float, None, None]:
@@ -236,8 +244,11 @@ class GatewayService:
         """Find API, operation, subscription and product.
 
         Raises:
-            PolicyFailure: 404 for a path nobody owns, 401 for a missing or unfit key.
+            PolicyFailure: 404 for a path nobody owns, 401 for a missing or unfit key, 500 for a request that went round
+                in circles.
         """
+        if HOPS_HEADER in exchange.headers and exchange.hops > MAXIMUM_HOPS:
+            raise PolicyFailure("BackendConnectionFailure", "The request came back to the gateway too many times.")
         configuration = exchange.configuration
         match = configuration.match(exchange.method, exchange.path)
         if exchange.method == "OPTIONS" and (match is None or match.operation is None):

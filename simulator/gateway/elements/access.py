@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from simulator.gateway.compiler import element
 from simulator.gateway.errors import Finished, PolicyFailure
-from simulator.gateway.language import as_text, is_true
+from simulator.gateway.language import as_status, as_text, is_true
 from simulator.gateway.steps import Step
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def compile_check_header(compiler: Compiler, statement: Element) -> Step:
     def run(exchange: Exchange) -> None:
         wanted = as_text(name(exchange))
         found = exchange.headers.get(wanted.lower())
-        status = int(as_text(code(exchange)))
+        status = as_status(code(exchange))
         text = as_text(message(exchange))
         if found is None:
             detail = text or f"Header {wanted} was not found in the request. Access denied."
@@ -76,7 +76,11 @@ def compile_ip_filter(compiler: Compiler, statement: Element) -> Step:
             text = "Failed to establish IP address for the caller. Access denied."
             raise PolicyFailure("FailedToParseCallerIP", text, status=403) from error
         allow = as_text(action(exchange)).lower() == "allow"
-        if listed(exchange, caller) != allow:
+        try:
+            found = listed(exchange, caller)
+        except ValueError as error:
+            raise PolicyFailure("FailedToParseCallerIP", f"An address of the policy is none: {error}.") from error
+        if found != allow:
             reason = "CallerIpNotAllowed" if allow else "CallerIpBlocked"
             text = f"Caller IP address {caller} is {'not allowed' if allow else 'blocked'}. Access denied."
             raise PolicyFailure(reason, text, status=403)

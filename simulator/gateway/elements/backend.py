@@ -72,7 +72,10 @@ def choose_backend(exchange: Exchange) -> tuple[str, str, str, str]:
         target = ("url", service_url.rstrip("/"))
     kind, value = target
     if kind == "url":
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError as error:
+            raise PolicyFailure("BackendServiceNotFound", f"'{value}' is not a URL.") from error
         return "", value, (parts.hostname or "").lower(), parts.path
     unit, configuration = exchange.unit, exchange.configuration
     name: str | None = value
@@ -127,6 +130,7 @@ def forward(exchange: Exchange, timeout_seconds: float, *, buffered: bool) -> Ge
     started_at = world.now
     headers = dict(exchange.headers)
     headers["host"] = host
+    exchange.mark_round(host, headers)
     query = exchange.query
     if name:
         backend = exchange.configuration.backends[name.lower()]

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 
 from simulator.gateway.compiler import element
 from simulator.gateway.errors import reason_phrase
-from simulator.gateway.language import as_bytes, as_text
+from simulator.gateway.language import as_bytes, as_status, as_text
 from simulator.gateway.steps import Step
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def edit_status(compiler: Compiler, statement: Element) -> Edit:
     reason = compiler.getter(statement, "reason")
 
     def edit(exchange: Exchange, draft: Draft) -> None:
-        status = int(as_text(code(exchange)))
+        status = as_status(code(exchange))
         phrase = reason(exchange)
         draft.status = status
         draft.reason = as_text(phrase) if phrase is not None else reason_phrase(status)
@@ -121,11 +121,16 @@ EDITS: dict[str, Callable[[Compiler, Element], Edit | None]] = {
 }
 
 
-def compile_edits(compiler: Compiler, statement: Element) -> list[Edit]:
-    """The edits among a statement's children, in order."""
+_NOT_OF_A_RESPONSE = frozenset({"set-method", "set-query-parameter"})
+_NOT_OF_A_REQUEST = frozenset({"set-status"})
+
+
+def compile_edits(compiler: Compiler, statement: Element, *, of_request: bool) -> list[Edit]:
+    """The edits among a statement's children, in order; what does not fit the kind of message is left out."""
+    unfit = _NOT_OF_A_REQUEST if of_request else _NOT_OF_A_RESPONSE
     compiled = []
     for child in statement.elements:
-        make = EDITS.get(child.name)
+        make = EDITS.get(child.name) if child.name not in unfit else None
         edit = make(compiler, child) if make is not None else None
         if edit is not None:
             compiled.append(edit)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from simulator.gateway.compiler import element
 from simulator.gateway.elements.edits import compile_edits
 from simulator.gateway.errors import Finished, PolicyFailure, reason_phrase
-from simulator.gateway.language import as_text, is_true, response_from
+from simulator.gateway.language import as_status, as_text, is_true, response_from
 from simulator.gateway.steps import Step
 from simulator.network import HttpResponse
 
@@ -51,7 +51,7 @@ def compile_rewrite_uri(compiler: Compiler, statement: Element) -> Step:
 def compile_return_response(compiler: Compiler, statement: Element) -> Step:
     """Answer at once; what follows in the pipeline does not run."""
     variable = statement.get("response-variable-name")
-    edits = compile_edits(compiler, statement)
+    edits = compile_edits(compiler, statement, of_request=False)
 
     def run(exchange: Exchange) -> None:
         draft = HttpResponse(200, {}, b"", "OK")
@@ -72,7 +72,7 @@ def compile_mock_response(compiler: Compiler, statement: Element) -> Step:
     content_type = compiler.getter(statement, "content-type")
 
     def run(exchange: Exchange) -> None:
-        code = int(as_text(status(exchange)))
+        code = as_status(status(exchange))
         kind = content_type(exchange)
         exchange.answer(code, {"content-type": as_text(kind)} if kind else {}, b"", reason_phrase(code))
         raise Finished

@@ -30,7 +30,7 @@ _DEFAULT_TIMEOUT_SECONDS = 60.0
 def _compile_request(compiler: Compiler, statement: Element) -> Callable[[Exchange], HttpRequest]:
     mode = compiler.getter(statement, "mode", "new")
     url = next((compiler.text(child) for child in statement.elements if child.name == "set-url"), None)
-    edits = compile_edits(compiler, statement)
+    edits = compile_edits(compiler, statement, of_request=True)
     identities = [
         compiler.getter(child, "resource", "")
         for child in statement.elements
@@ -43,10 +43,15 @@ def _compile_request(compiler: Compiler, statement: Element) -> Callable[[Exchan
             request.method, request.body = exchange.method, exchange.body
             request.headers = dict(exchange.headers)
         if url is not None:
-            parts = urlsplit(as_text(url(exchange)).strip())
+            address = as_text(url(exchange)).strip()
+            try:
+                parts = urlsplit(address)
+            except ValueError as error:
+                raise PolicyFailure("BackendConnectionFailure", f"'{address}' is not a URL.") from error
             request.host = (parts.hostname or "").lower()
             request.path, request.query = parts.path or "/", parts.query
         request.headers["host"] = request.host
+        exchange.mark_round(request.host, request.headers)
         for resource in identities:
             token = exchange.service.identity_token(as_text(resource(exchange)))
             request.headers["authorization"] = f"Bearer {token}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.gateway.compiler import element
 from simulator.gateway.errors import PolicyFailure
-from simulator.gateway.language import as_number, as_text, is_true, jwt_variable
+from simulator.gateway.language import as_number, as_status, as_text, is_true, jwt_variable
 from simulator.gateway.steps import Step
 
 if TYPE_CHECKING:
@@ -80,14 +80,20 @@ def _refuse(reason: str, message: str) -> PolicyFailure:
     return PolicyFailure(reason, message, status=401)
 
 
+def _seconds(claim: Any) -> float:
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
+        raise _refuse("JwtInvalid", "Invalid JWT: its lifetime is no number.")
+    return float(claim)
+
+
 def _check_times(token: Token, now: float, skew: float, *, needs_expiry: bool) -> None:
     expiry = token.claims.get("exp")
     if expiry is None and needs_expiry:
         raise _refuse("TokenExpired", "The token has no expiration time.")
-    if expiry is not None and now > float(expiry) + skew:
+    if expiry is not None and now > _seconds(expiry) + skew:
         raise _refuse("TokenExpired", "The token is expired.")
     begin = token.claims.get("nbf")
-    if begin is not None and now < float(begin) - skew:
+    if begin is not None and now < _seconds(begin) - skew:
         raise _refuse("TokenNotYetValid", "The token is not valid yet.")
 
 
@@ -117,7 +123,7 @@ def _check_signature(token: Token, keys: list[str]) -> None:
     for key in keys:
         try:
             secret = base64.b64decode(key + "=" * (-len(key) % 4))
-        except binascii.Error:
+        except ValueError:
             secret = key.encode()
         if hmac.compare_digest(hmac.new(secret, token.signed, hashlib.sha256).digest(), token.signature):
             return
@@ -183,7 +189,7 @@ def compile_validate_token(compiler: Compiler, statement: Element) -> Step:
         try:
             token = check(exchange)
         except PolicyFailure as failure:
-            failure.status = int(as_text(code(exchange)))
+            failure.status = as_status(code(exchange))
             text = message(exchange)
             if text is not None:
                 failure.body_message = as_text(text)
