@@ -21,6 +21,8 @@ from console.domain.load import CallerLoad, ErrorCount, Series, Window
 from console.errors import ConsoleError, NotFound
 
 QUERY_ROLE = "Ask for the role Log Analytics Reader on the workspace."
+COUNTED = ("Requests", "Throttled", "Failed", "Refused")
+"""Columns of the traffic query that are counts."""
 LATENESS_SPREAD = 3.0
 """Assumed: the slowest rows come this many times as late as the quickest. Microsoft gives 3 to 10 minutes as usual."""
 SLOW_ANSWER_SECONDS = 30.0
@@ -113,7 +115,7 @@ async def fetch_traffic(
     common: dict[str, str | int | datetime] = {"service_id": service_id, "split_hosts": split}
     span = {**common, "start_at": window.start_at, "end_at": window.end_at}
     traffic = await run_query(session, workspace_id, queries.load("traffic_by_backend", span), window)
-    latest = max((_datetime(row["LatestAt"]) for row in traffic.rows), default=None)
+    latest = max((parse_moment(row["LatestAt"]) for row in traffic.rows), default=None)
     known_until = known_until_at(latest, now)
     if known_until is None:
         return TrafficReading(window, None, {}, traffic.partial)
@@ -150,11 +152,11 @@ def parse_traffic(
     length = round(window.minutes)
     counts: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in rows:
-        index = round((_datetime(row["Minute"]) - window.start_at).total_seconds() / 60)
-        columns = counts.setdefault(_key(row), {n: [0.0] * length for n in ("Requests", "Throttled", "Failed")})
+        index = round((parse_moment(row["Minute"]) - window.start_at).total_seconds() / 60)
+        columns = counts.setdefault(_key(row), {name: [0.0] * length for name in COUNTED})
         if 0 <= index < length:
             for name, values in columns.items():
-                values[index] += float(row[name] or 0)
+                values[index] += float(row.get(name) or 0)
     percentiles = {_key(row): row for row in latency}
     return {
         key: CallerLoad(
@@ -162,6 +164,7 @@ def parse_traffic(
             requests=Series(window.start_at, tuple(columns["Requests"])),
             throttled=Series(window.start_at, tuple(columns["Throttled"])),
             failed=Series(window.start_at, tuple(columns["Failed"])),
+            refused=Series(window.start_at, tuple(columns["Refused"])),
             window=recent,
             latency_p95_ms=_number(percentiles.get(key, {}).get("P95")),
             latency_p50_ms=_number(percentiles.get(key, {}).get("P50")),
@@ -182,7 +185,8 @@ def _error(row: Mapping[str, Any]) -> ErrorCount:
         reason=str(row.get("Reason") or ""),
         message=one_line(str(row["Message"])) if row.get("Message") else "",
         count=int(row["Count"]),
-        last_at=None if last_at is None else _datetime(last_at),
+        last_at=None if last_at is None else parse_moment(last_at),
+        backend_status_code=int(row["BackendResponseCode"]) if row.get("BackendResponseCode") else None,
     )
 
 
@@ -190,6 +194,7 @@ def _number(value: Any) -> float | None:
     return None if value is None or value != value else float(value)
 
 
-def _datetime(value: Any) -> datetime:
+def parse_moment(value: Any) -> datetime:
+    """A time in an answer of the query service, aware UTC."""
     at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -128,13 +128,22 @@ class ModelLoad:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCount:
-    """How often callers got one kind of error in the window."""
+    """How often callers got one kind of error in the window.
+
+    `backend_status_code`: what the backend of the last attempt had answered, None when none had.
+    """
 
     status_code: int
     reason: str
     message: str
     count: int
     last_at: datetime | None = None
+    backend_status_code: int | None = None
+
+    @property
+    def is_refusal_of_the_gateway(self) -> bool:
+        """Whether the gateway had nobody left to ask: breakers open, a pool exhausted."""
+        return self.status_code == 503 and (self.backend_status_code or 0) < 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +151,8 @@ class CallerLoad:
     """What callers got, from the gateway's logs, by the backend of the last attempt.
 
     `backend_host` "" means no backend was reached (a policy refused, a pool was exhausted, a key was wrong).
-    `latency_p95_ms` covers `window`, it is not a mean of minutes.
+    `latency_p95_ms` covers `window`, it is not a mean of minutes. `refused` are those of `failed` that the gateway
+    answered itself because nobody was left to ask.
     """
 
     backend_host: str
@@ -153,11 +163,16 @@ class CallerLoad:
     latency_p95_ms: float | None = None
     latency_p50_ms: float | None = None
     errors: tuple[ErrorCount, ...] = ()
+    refused: Series | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BackendLoad:
-    """Every figure of one backend, and its history for charts (None where it was never read)."""
+    """Every figure of one backend, and its history for charts (None where it was never read).
+
+    `metrics_until_at`, `logs_until_at`: up to where each source has answered for this backend, also with nothing in it;
+    None when it has not.
+    """
 
     utilization_ratio: Figure
     requests_per_minute: Figure
@@ -175,3 +190,6 @@ class BackendLoad:
     tokens: Series | None = None
     deployments: tuple[ModelLoad, ...] = ()
     errors: tuple[ErrorCount, ...] = ()
+    gateway_refused: Series | None = None
+    metrics_until_at: datetime | None = None
+    logs_until_at: datetime | None = None

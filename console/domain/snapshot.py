@@ -61,7 +61,12 @@ class FeedStatus:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """A drain somebody recorded on the gateway (named value `drain-<backend>`)."""
+    """A drain somebody recorded on the gateway (named value `drain-<backend>`).
+
+    `state` is how far the record had come; `condition` how it stands, held against the pools ("in place",
+    "overwritten", "interrupted while draining", ...), and `text` says that in one sentence. `applied_at`: when its last
+    pool was changed, None while that is not done.
+    """
 
     backend_name: str
     owner: str
@@ -69,6 +74,11 @@ class Drain:
     started_at: datetime
     expires_at: datetime | None
     state: str
+    condition: str = ""
+    text: str = ""
+    applied_at: datetime | None = None
+    is_expired: bool = False
+    needs_attention: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,7 @@ class CallersStatus:
     throttled_ratio: Figure
     error_ratio: Figure
     errors_without_backend: tuple[ErrorCount, ...] = ()
+    errors: tuple[ErrorCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

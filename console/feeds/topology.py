@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from console.azure import apim
 from console.azure.session import AzureSession
 from console.domain.gateway import Gateway, Route
-from console.domain.snapshot import Drain
-from console.errors import ConsoleError, UnreadableAnswer
+from console.errors import ConsoleError
+from console.feeds.drains import read_drains
 from console.feeds.feed import FeedContext
-from console.operations.drain.record import RECORD_PREFIX, RecordState, decode_record
 
 ROUTES_FOR_SECONDS = 300.0
 """Policy documents are read this often: there may be hundreds, one request each."""
@@ -27,35 +25,9 @@ class TopologyFeed:
     async def fetch(self, context: FeedContext) -> tuple[ConsoleError, ...]:
         """Fetch gateway, backends, pools, named values and recorded drains."""
         gateway, named_values = await apim.fetch_gateway(context.session)
-        drains, problems = read_drains(named_values)
+        drains, problems = read_drains(named_values, gateway, context.clock.now())
         context.apply(lambda o: replace(o, gateway=gateway, drains=drains))
         return problems
-
-
-def read_drains(named_values: Iterable[apim.NamedValue]) -> tuple[tuple[Drain, ...], tuple[ConsoleError, ...]]:
-    """The drains recorded on the gateway, and records that cannot be read."""
-    drains: list[Drain] = []
-    problems: list[ConsoleError] = []
-    for named_value in named_values:
-        if not named_value.display_name.startswith(RECORD_PREFIX) or named_value.value is None:
-            continue
-        try:
-            record = decode_record(named_value.value, where=f"named value {named_value.display_name}")
-        except UnreadableAnswer as error:
-            problems.append(error)
-            continue
-        if record.state is not RecordState.CLAIMING:
-            drains.append(
-                Drain(
-                    record.backend_name,
-                    record.owner,
-                    record.reason,
-                    record.started_at,
-                    record.expires_at,
-                    record.state.value,
-                )
-            )
-    return tuple(sorted(drains, key=lambda d: d.backend_name)), tuple(problems)
 
 
 class RoutesFeed:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from console.domain.gateway import Gateway
 from console.operations.drain.record import DrainRecord, RecordState
 
+LIVE_FOR = timedelta(seconds=60)
+"""A record this young may belong to a console that is writing right now; an older one was left behind."""
+
+REMEDIES: dict[str, str] = {
+    "in place": "Restore it with `restore {name}`.",
+    "under way": "Wait for it.",
+    "abandoned before it began": "`restore {name}` deletes its record.",
+    "interrupted while draining": "Resume with `drain {name}`, or undo with `restore {name}`.",
+    "interrupted while restoring": "Finish with `restore {name}`.",
+    "overwritten": "Drain it again with `drain {name}`, or let it go with `restore {name}`.",
+    "listed without a record": "`restore {name}` takes it off the list.",
+}
+
 
 class DrainCondition(StrEnum):
     """How a recorded drain stands, held against the pools."""
 
+    UNDER_WAY = "under way"
     IN_PLACE = "in place"
     ABANDONED_CLAIM = "abandoned before it began"
     INTERRUPTED_DRAIN = "interrupted while draining"
@@ -34,7 +48,13 @@ class FoundDrain:
     @property
     def needs_attention(self) -> bool:
         """Whether somebody should resume, undo or decide."""
-        return self.condition is not DrainCondition.IN_PLACE or self.is_expired
+        calm = (DrainCondition.IN_PLACE, DrainCondition.UNDER_WAY)
+        return self.condition not in calm or self.is_expired
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, as commands."""
+        return REMEDIES[self.condition.value].format(name=self.backend_name)
 
 
 def examine_drains(gateway: Gateway, records: tuple[DrainRecord, ...], now: datetime) -> tuple[FoundDrain, ...]:
@@ -54,6 +74,10 @@ def _examine(gateway: Gateway, record: DrainRecord, now: datetime) -> FoundDrain
     back_in = [place.pool_name for place in record.places if place.pool_name in member_of]
     expired = record.is_expired(now)
     who = f"by {record.owner} since {record.started_at:%H:%M}Z"
+    busy = record.state in (RecordState.CLAIMING, RecordState.APPLYING)
+    if busy and now - record.started_at < LIVE_FOR:
+        text = f"{name} is being drained {who} ({record.reason})"
+        return FoundDrain(name, DrainCondition.UNDER_WAY, text, record, expired)
     if record.state is RecordState.CLAIMING:
         text = f"a drain of {name} {who} never began: undo deletes its record"
         return FoundDrain(name, DrainCondition.ABANDONED_CLAIM, text, record, expired)

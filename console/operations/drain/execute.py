@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from console.azure.entities import RawEntity
 from console.azure.pool_document import differences, find_member, member_name, place_of, services_of, without_member
@@ -39,6 +39,8 @@ CLAIM_PAUSE_SECONDS = 1.0
 
 class StalePlan(Conflict):
     """The gateway is no longer what the plan saw: plan again and ask again. Nothing of the pool was changed."""
+
+    exit_code: ClassVar[int] = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ async def _apply(standing: StandingRecord, writer: Writer, clock: Clock, on_step
     for place in standing.record.places:
         await _still_mine(standing, writer)
         on_step(Step(await _take_out(place, backend_name, writer), clock.now()))
-    standing = await advance_record(writer, standing, RecordState.APPLIED)
+    done_at = clock.now().replace(microsecond=0)
+    standing = await advance_record(writer, standing, RecordState.APPLIED, applied_at=done_at)
     return standing.record
 
 

@@ -21,6 +21,9 @@ TIGHT_RATIO = 0.85
 """A survivor predicted above this is worth a warning: the next burst is refused."""
 PREDICTION_MINUTES = 5
 
+ABANDONED = "abandoned before it began"
+"""A claim of this very backend whose console died before it changed anything: the next drain takes its place."""
+
 _NOT_ROUTABLE = frozenset({HealthState.DRAINING, HealthState.DRAINED, HealthState.FAILING, HealthState.UNREACHABLE})
 
 
@@ -158,7 +161,7 @@ def _guard_read_only(snapshot: GatewaySnapshot) -> Guard | None:
 
 def _guard_not_draining(snapshot: GatewaySnapshot, backend_name: str) -> Guard:
     mine = next((d for d in snapshot.drains if d.backend_name == backend_name), None)
-    if mine is None:
+    if mine is None or mine.condition == ABANDONED:
         return Guard("not draining yet", GuardVerdict.PASSED, "nobody is draining it")
     text = f"{mine.owner} is draining it since {mine.started_at:%H:%M}Z ({mine.reason})"
     return Guard("not draining yet", GuardVerdict.REFUSED, text, is_forceable=False)
@@ -167,8 +170,12 @@ def _guard_not_draining(snapshot: GatewaySnapshot, backend_name: str) -> Guard:
 def _guard_other_drains(others: tuple[Drain, ...]) -> Guard:
     if not others:
         return Guard("no other drain", GuardVerdict.PASSED, "no other drain is under way")
-    names = ", ".join(f"{d.backend_name} (by {d.owner})" for d in others)
+    names = ", ".join(f"{d.backend_name} (by {d.owner}{_how(d)})" for d in others)
     return Guard("no other drain", GuardVerdict.REFUSED, f"another drain is under way: {names}")
+
+
+def _how(drain: Drain) -> str:
+    return f", {drain.condition}" if drain.needs_attention else ""
 
 
 def _guard_somewhere_to_go(
@@ -177,12 +184,10 @@ def _guard_somewhere_to_go(
     if changes or aware:
         return None
     if bypassing:
-        return Guard(
-            "can be drained",
-            GuardVerdict.REFUSED,
-            "it is in no pool and no drain-aware route leads to it",
-            is_forceable=False,
-        )
+        # Forced, it is listed all the same: once the route heeds drained-backends, the drain takes effect.
+        names = ", ".join(dict.fromkeys(r.document for r in bypassing))
+        text = f"it is in no pool and no drain-aware route leads to it, only {names}: listing it moves nothing yet"
+        return Guard("can be drained", GuardVerdict.REFUSED, text)
     return Guard("can be drained", GuardVerdict.WARNING, "no route to it was found: draining it moves nothing")
 
 

@@ -1,116 +1,145 @@
-"""Proof that a drain took effect: observed traffic, never the absence of an error. Pure.
+"""Waiting for the proof of a drain: fresh figures again and again until silence is proven, or the deadline passes.
 
-A backend is Drained when its observed requests are zero for two consecutive complete minutes after the drain was
-applied, in every source that can see it: the models' own metrics, and the gateway's logs. A minute counts as complete
-when a source has already shown something later. Probes send nothing that these count.
+Nothing is written here. A drain whose traffic does not stop is *timed out*, with who still sends; what stands on the
+gateway stays as it is, and an operator decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from console.domain.load import Series
-from console.domain.snapshot import BackendStatus, GatewaySnapshot
+from console.azure.senders import Sender, fetch_senders
+from console.domain.gateway import Route, RouteKind
+from console.domain.history import floor_minute
+from console.domain.load import Window
+from console.domain.proof import Proof, judge_drain
+from console.domain.snapshot import GatewaySnapshot
+from console.engine import Engine
+from console.errors import ConsoleError
+from console.operations.writing import Pause
 
-QUIET_MINUTES = 2
-MINUTE = timedelta(minutes=1)
+DEADLINE_SECONDS = 600.0
+LOOK_SECONDS = 15.0
+TOPOLOGY_SECONDS = 60.0
+SENDER_MINUTES = 5
+
+
+class Ending(StrEnum):
+    """How waiting ended. `OVERWRITTEN`: somebody put the backend back while we looked."""
+
+    DRAINED = "drained"
+    TIMED_OUT = "timed out"
+    OVERWRITTEN = "overwritten"
 
 
 @dataclass(frozen=True, slots=True)
-class SourceProof:
-    """What one source shows since the drain. `requests_last_minute`: of the newest complete minute, None: none yet."""
+class Look:
+    """One look at the traffic. `requests_per_minute` of the newest complete minute, None while none is complete."""
 
-    source: str
-    complete_until: datetime | None
-    quiet_minutes: int
-    requests_last_minute: float | None
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether this source has shown enough silence."""
-        return self.quiet_minutes >= QUIET_MINUTES
+    at: datetime
+    proof: Proof
+    requests_per_minute: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """`is_drained` when every source that sees the backend is quiet; a backend that no source sees is never proven."""
+class Outcome:
+    """What observed traffic says in the end. `senders` and `bypassing` are filled when it did not stop."""
 
-    backend_name: str
-    sources: tuple[SourceProof, ...]
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether it is proven."""
-        return bool(self.sources) and all(s.is_quiet for s in self.sources)
+    ending: Ending
+    proof: Proof
+    seconds: float
+    senders: tuple[Sender, ...] = ()
+    bypassing: tuple[Route, ...] = ()
+    senders_unknown: str = ""
 
     @property
     def text(self) -> str:
-        """One sentence for the row and the command line."""
-        if not self.sources:
-            return "no source shows its traffic: nothing is proven"
-        if self.is_drained:
-            names = " and ".join(s.source for s in self.sources)
-            return f"no request for {QUIET_MINUTES} complete minutes ({names})"
-        loudest = max(self.sources, key=lambda s: s.requests_last_minute or 0.0)
-        if loudest.requests_last_minute:
-            return f"{loudest.requests_last_minute:.0f} requests in the last complete minute ({loudest.source})"
-        return "quiet so far, waiting for two complete minutes"
+        """One sentence."""
+        if self.ending is Ending.DRAINED:
+            return f"drained: {self.proof.text}"
+        if self.ending is Ending.OVERWRITTEN:
+            return "overwritten: somebody put it back while its traffic was watched"
+        routes = ", ".join(describe_route(route) for route in self.bypassing)
+        through = f", through {routes}" if routes else ""
+        return f"timed out after {self.seconds:.0f} s: {self.proof.text}{through}"
 
 
-def judge_drain(snapshot: GatewaySnapshot, backend_name: str, applied_at: datetime) -> Proof:
-    """What is proven at this snapshot about a drain applied at `applied_at` (aware UTC)."""
+def describe_route(route: Route) -> str:
+    """`fragment old-route line 3, used by legacy-chat`."""
+    line = f" line {route.line}" if route.line is not None else ""
+    users = f" (used by {', '.join(route.used_by)})" if route.used_by and route.kind is RouteKind.FRAGMENT else ""
+    return f"{route.document}{line}{users}"
+
+
+async def await_proof(
+    engine: Engine,
+    backend_name: str,
+    applied_at: datetime,
+    *,
+    deadline_seconds: float = DEADLINE_SECONDS,
+    on_look: Callable[[Look], None] = lambda look: None,
+    pause: Pause = asyncio.sleep,
+) -> Outcome:
+    """Look at fresh figures until two complete minutes are quiet in every source, or the deadline passes.
+
+    Raises:
+        ConsoleError: the gateway cannot be read any more.
+    """
+    started = engine.clock.monotonic()
+    topology_at = started
+    while True:
+        await asyncio.gather(engine.poll_now("metrics"), engine.poll_now("traffic"))
+        snapshot = engine.store.current
+        proof = judge_drain(snapshot.backends, backend_name, applied_at)
+        on_look(Look(snapshot.observed_at, proof, _last_minute(proof)))
+        seconds = engine.clock.monotonic() - started
+        if proof.is_drained:
+            return Outcome(Ending.DRAINED, proof, seconds)
+        if seconds >= deadline_seconds:
+            senders, unknown = await _senders(engine, snapshot, backend_name, applied_at)
+            bypassing = bypassing_routes(snapshot, backend_name)
+            return Outcome(Ending.TIMED_OUT, proof, seconds, senders, bypassing, unknown)
+        if engine.clock.monotonic() - topology_at >= TOPOLOGY_SECONDS:
+            topology_at = engine.clock.monotonic()
+            await engine.poll_now("topology")
+            drain = next((d for d in engine.store.current.drains if d.backend_name == backend_name), None)
+            if drain is None or drain.condition == "overwritten":
+                return Outcome(Ending.OVERWRITTEN, proof, seconds)
+        await pause(min(LOOK_SECONDS, max(0.1, deadline_seconds - seconds)))
+
+
+def _last_minute(proof: Proof) -> float | None:
+    known = [s.requests_last_minute for s in proof.sources if s.requests_last_minute is not None]
+    return max(known) if known else None
+
+
+async def _senders(
+    engine: Engine, snapshot: GatewaySnapshot, backend_name: str, applied_at: datetime
+) -> tuple[tuple[Sender, ...], str]:
+    """Who sent what ended at the backend lately; a query that fails is said, the outcome stands without it."""
     status = snapshot.backend(backend_name)
-    if status is None:
-        return Proof(backend_name, ())
-    sharing = [b for b in snapshot.backends if b.backend.host == status.backend.host and b.name != backend_name]
-    sources = []
-    if status.account is not None and not sharing:
-        sources.append(_judge("model metrics", status.load.requests, _latest(snapshot, _model_requests), applied_at))
-    sources.append(_judge("gateway logs", status.load.caller_requests, _latest(snapshot, _caller_requests), applied_at))
-    return Proof(backend_name, tuple(s for s in sources if s.complete_until is not None))
+    until = status.load.logs_until_at if status is not None else None
+    if status is None or not status.backend.host or until is None:
+        return (), "the gateway's logs tell nothing about it"
+    is_shared = any(b.backend.host == status.backend.host and b.name != backend_name for b in snapshot.backends)
+    start_at = max(until - timedelta(minutes=SENDER_MINUTES), floor_minute(applied_at) + timedelta(minutes=1))
+    if start_at >= until:
+        return (), "the gateway's logs are not complete so far"
+    window = Window(start_at, until)
+    try:
+        backend_id = backend_name if is_shared else ""
+        return await fetch_senders(engine.session, status.backend.host, window, backend_id=backend_id), ""
+    except ConsoleError as error:
+        return (), error.line
 
 
-def _model_requests(status: BackendStatus) -> Iterable[Series]:
-    return (load.requests for load in status.load.deployments)
-
-
-def _caller_requests(status: BackendStatus) -> Iterable[Series]:
-    return (status.load.caller_requests,) if status.load.caller_requests is not None else ()
-
-
-def _latest(snapshot: GatewaySnapshot, series_of: Callable[[BackendStatus], Iterable[Series]]) -> datetime | None:
-    """Until when a source is complete: the start of the newest minute in which it shows anything of any backend."""
-    ends = [s.latest_known_end_at() for status in snapshot.backends for s in series_of(status)]
-    known = [end for end in ends if end is not None]
-    return max(known) - MINUTE if known else None
-
-
-def _judge(source: str, series: Series | None, complete_until: datetime | None, applied_at: datetime) -> SourceProof:
-    """Count quiet minutes backwards from the newest complete one, down to the minute after the drain was applied."""
-    if complete_until is None:
-        return SourceProof(source, None, 0, None)
-    first = applied_at.replace(second=0, microsecond=0) + MINUTE
-    quiet, last = 0, None
-    minute = complete_until - MINUTE
-    counting = True
-    while minute >= first:
-        count = _at(series, minute)
-        if last is None:
-            last = count
-        if counting and count == 0:
-            quiet += 1
-        else:
-            counting = False
-        minute -= MINUTE
-    return SourceProof(source, complete_until, quiet, last)
-
-
-def _at(series: Series | None, minute: datetime) -> float:
-    """Requests of a complete minute: a source that is complete and shows nothing of a backend has seen nothing."""
-    if series is None:
-        return 0.0
-    index = round((minute - series.start_at).total_seconds() / 60)
-    value = series.values[index] if 0 <= index < len(series.values) else None
-    return value or 0.0
+def bypassing_routes(snapshot: GatewaySnapshot, backend_name: str) -> tuple[Route, ...]:
+    """The routes that name the backend directly and do not heed `drained-backends`."""
+    routes = snapshot.gateway.routes if snapshot.gateway is not None else ()
+    return tuple(
+        r for r in routes if r.kind is not RouteKind.POOL and r.target == backend_name and not r.is_drain_aware
+    )

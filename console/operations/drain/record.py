@@ -72,6 +72,8 @@ class DrainRecord:
     forced: bool = False
     step_ratio: float | None = None
     """While a gradual restore is under way: the share of the recorded weight last written."""
+    applied_at: datetime | None = None
+    """When the last pool was changed; proof of the drain counts from here."""
 
     def in_state(self, state: RecordState) -> DrainRecord:
         """The same record, further along."""
@@ -107,6 +109,7 @@ def encode_record(record: DrainRecord) -> str:
         "state": record.state.value,
         "forced": record.forced,
         "step": record.step_ratio,
+        "applied": None if record.applied_at is None else _to_text(record.applied_at),
         "pools": [[p.pool_name, p.index, list(p.before), list(p.behind), dict(p.item)] for p in record.places],
     }
     text = _without_double_braces(content)
@@ -146,6 +149,7 @@ def decode_record(text: str, *, where: str) -> DrainRecord:
             ),
             forced=bool(content.get("forced", False)),
             step_ratio=None if content.get("step") is None else float(content["step"]),
+            applied_at=None if content.get("applied") is None else _to_time(content["applied"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableAnswer(
