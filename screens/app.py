@@ -78,7 +78,12 @@ class ConsoleApp(App[int]):
         profile_path: str = "",
         starts_demo: bool = False,
     ) -> None:
+        # Set before textual looks: no default screen is made in vain, and the style sheets are parsed once.
+        self.DEFAULT_MODE = "welcome" if engine is None else "fleet"  # type: ignore[misc]
         super().__init__()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.set_reactive(App.theme, DARK.name)
         self.clock: Clock = clock or SystemClock()
         self.open_demo = open_demo
         self.profile_path = profile_path
@@ -97,16 +102,10 @@ class ConsoleApp(App[int]):
         return dict(DARK.variables)
 
     async def on_mount(self) -> None:
-        """Show the first screen; everything slow waits for its paint."""
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        """Listen to the engine; everything slow waits for the first paint."""
         self.set_interval(TICK_SECONDS, self._tick)
-        if self._engine is None:
-            await self.switch_mode("welcome")
-        else:
+        if self._engine is not None:
             self._listen(self._engine)
-            await self.switch_mode("fleet")
             self.call_after_refresh(self._start)
 
     async def on_unmount(self) -> None:

@@ -7,7 +7,7 @@ was. Thresholds come from `console.domain.health`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from console.domain.health import BUSY_UTILIZATION_RATIO, FAILING_RATIO, THROTTLED_RATIO
@@ -16,7 +16,7 @@ from console.domain.snapshot import FeedStatus, GatewaySnapshot
 from screens.spans import NO_DATA, Cell, Span, Tone, text_of, tint, width_of
 
 STALE_SECONDS = 600.0
-"""Data older than this is stale even when its feed reports on time: Azure's own lag rarely passes ten minutes."""
+"""Data of this age is stale even when its feed reports on time: Azure's own lag rarely passes ten minutes."""
 
 FEED_OF_SOURCE = {"metrics": "metrics", "gateway logs": "traffic", "probe": "probes"}
 """Which feed reads a source, to tell a lost source from one without data."""
@@ -91,6 +91,14 @@ class Freshness:
 
     now: datetime
     feeds: Mapping[str, FeedStatus]
+    _words: dict[datetime, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def age_words(self, at: datetime) -> str:
+        """How long ago in words: all that a drawn cell depends on of the time that passes."""
+        known = self._words.get(at)
+        if known is None:
+            known = self._words[at] = format_age(max(0.0, (self.now - at).total_seconds()))
+        return known
 
     @classmethod
     def of(cls, snapshot: GatewaySnapshot, now: datetime) -> Freshness:
@@ -111,7 +119,7 @@ class Freshness:
         if age is None:
             return False
         feed = self.feed_of(figure)
-        return age > STALE_SECONDS or (feed is not None and feed.is_late)
+        return age >= STALE_SECONDS or (feed is not None and feed.is_late)
 
     def is_lost(self, figure: Figure) -> bool:
         """Whether there is no number because its source does not answer."""

@@ -185,9 +185,9 @@ def wrap(cell: Sequence[Span], width: int, *, indent: int = 0, max_lines: int | 
                 word = word.lstrip()
                 size = cell_len(word)
             while cell_len(word.rstrip()) > width - taken and width > indent:
-                piece = set_cell_size(word, width - taken)
+                piece = _start(word, width - taken) or ("" if taken > indent else word[0])
                 lines[-1].append(span._replace(text=piece))
-                word = word[len(piece) :] if word.startswith(piece) else word[len(piece.rstrip()) :]
+                word = word[len(piece) :]
                 lines.append([Span(" " * indent)] if indent else [])
                 taken = indent
                 size = cell_len(word)
@@ -199,6 +199,14 @@ def wrap(cell: Sequence[Span], width: int, *, indent: int = 0, max_lines: int | 
             rest.extend(line[1:] if indent else line)
         lines = [*lines[: max_lines - 1], list(fit(rest, width))]
     return [tuple(line) for line in lines]
+
+
+def _start(word: str, width: int) -> str:
+    """As many characters as fit in `width` columns; none when the first is too wide."""
+    for count in range(1, len(word) + 1):
+        if cell_len(word[:count]) > width:
+            return word[: count - 1]
+    return word
 
 
 def _words(text: str) -> list[str]:

@@ -132,9 +132,13 @@ def group_backends(
     ordered = sort_backends(shown, column, is_reversed)
     is_whole = len(shown) == len(snapshot.backends)
     groups: list[Group] = []
+    by_pool: dict[str, list[BackendStatus]] = {}
+    for status in ordered:
+        for pool_name in dict.fromkeys(m.pool_name for m in status.memberships):
+            by_pool.setdefault(pool_name, []).append(status)
     for pool in snapshot.pools:
         name = pool.pool.name
-        members = [b for b in ordered if any(m.pool_name == name for m in b.memberships)]
+        members = by_pool.get(name, [])
         if column is None:
             members.sort(key=lambda b: _member_order(b, name))
         if members or is_whole:

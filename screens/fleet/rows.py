@@ -181,6 +181,39 @@ def group_cells(group: Group, layout: Layout, freshness: Freshness, is_folded: b
     return cells
 
 
+class RowCache:
+    """Rows as they were last made, to make again only those of which something changed.
+
+    A row depends on its backend, its place, the layout, its mark, how the feeds fare and the words of its ages.
+    """
+
+    def __init__(self) -> None:
+        self._layout: Layout | None = None
+        self._feeds: object = None
+        self._known: dict[str, tuple[BackendStatus, object, GridRow]] = {}
+
+    def enter(self, layout: Layout, freshness: Freshness) -> None:
+        """Begin a round: another layout or other feeds make every row anew."""
+        feeds = {name: (feed.is_late, feed.last_error is not None) for name, feed in freshness.feeds.items()}
+        if layout != self._layout or feeds != self._feeds:
+            self._known.clear()
+            self._layout, self._feeds = layout, feeds
+
+    def row(
+        self, key: str, status: BackendStatus, place: Membership | None, freshness: Freshness, marked: bool, indent: str
+    ) -> GridRow:
+        """The row of one backend, the one from before when nothing of it changed."""
+        ages = {freshness.age_words(f.observed_at) for f in row_figures(status) if f.observed_at is not None}
+        rest = (place, marked, ages)
+        known = self._known.get(key)
+        if known is not None and (known[0] is status or known[0] == status) and known[1] == rest:
+            return known[2]
+        assert self._layout is not None
+        row = GridRow(key, backend_cells(status, self._layout, freshness, place, indent), is_marked=marked)
+        self._known[key] = (status, rest, row)
+        return row
+
+
 def fleet_rows(
     groups: Sequence[Group] | None,
     flat: Sequence[BackendStatus],
@@ -188,36 +221,26 @@ def fleet_rows(
     freshness: Freshness,
     folded: Collection[str] = (),
     marked: Collection[str] = (),
+    cache: RowCache | None = None,
 ) -> list[GridRow]:
     """The grid's rows: groups with their members, or `flat` when `groups` is None.
 
     A backend may stand in two groups, so its key is the group's (empty when flat), a line break, and its name.
     """
+    cache = cache or RowCache()
+    cache.enter(layout, freshness)
     if groups is None:
-        return [
-            GridRow(
-                f"\n{status.name}",
-                backend_cells(status, layout, freshness, None),
-                is_marked=status.name in marked,
-            )
-            for status in flat
-        ]
+        return [cache.row(f"\n{b.name}", b, None, freshness, b.name in marked, "") for b in flat]
     rows: list[GridRow] = []
     for group in groups:
         is_folded = group.key in folded
-        rows.append(
-            GridRow(group.key, group_cells(group, layout, freshness, is_folded), is_group=True, is_markable=False)
-        )
-        if is_folded:
-            continue
-        rows.extend(
-            GridRow(
-                f"{group.key}\n{status.name}",
-                backend_cells(status, layout, freshness, group.membership(status), "  "),
-                is_marked=status.name in marked,
+        cells = group_cells(group, layout, freshness, is_folded)
+        rows.append(GridRow(group.key, cells, is_group=True, is_markable=False))
+        if not is_folded:
+            rows.extend(
+                cache.row(f"{group.key}\n{b.name}", b, group.membership(b), freshness, b.name in marked, "  ")
+                for b in group.backends
             )
-            for status in group.backends
-        )
     return rows
 
 

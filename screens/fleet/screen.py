@@ -19,7 +19,7 @@ from console.domain.snapshot import BackendStatus, GatewaySnapshot
 from screens.figures import Freshness
 from screens.fleet.arrange import SORT_BY_COLUMN, SORT_KEYS, group_backends, matches, sort_backends
 from screens.fleet.columns import Layout, fit_columns
-from screens.fleet.rows import fleet_rows, longest_name
+from screens.fleet.rows import RowCache, fleet_rows, longest_name, row_figures
 from screens.room import Room
 from screens.saving import Sheet, sheet_of_rows
 from screens.spans import Cell, Span, Tone, visible
@@ -73,6 +73,9 @@ class FleetScreen(Room):
         self.is_grouped = True
         self._folded: set[str] = set()
         self._marked: set[str] = set()
+        self._cache = RowCache()
+        self._seen: tuple[object, ...] = ()
+        self._observed: set[datetime] = set()
 
     def compose_body(self) -> Iterable[Widget]:
         """The table, a note when it has nothing to show, and the filter's line."""
@@ -92,7 +95,7 @@ class FleetScreen(Room):
     def show_snapshot(self, snapshot: GatewaySnapshot, now: datetime) -> None:
         """Lay out the columns and hand the rows to the grid."""
         grid = self.grid
-        if grid.columns_width <= 0:
+        if grid.columns_width <= 0 or self._is_as_seen(snapshot, now, grid.columns_width):
             return
         layout = fit_columns(
             grid.columns_width,
@@ -104,6 +107,19 @@ class FleetScreen(Room):
         note = self.query_one("#note", SpanView)
         note.redraw()
         note.set_class(bool(self._note()), "-shown")
+
+    def _is_as_seen(self, snapshot: GatewaySnapshot, now: datetime, width: int) -> bool:
+        """Whether the same snapshot stands, looked at the same way, and no age reads differently by now."""
+        if not self._seen or self._seen[0] is not snapshot:
+            figures = (f for status in snapshot.backends for f in row_figures(status))
+            self._observed = {f.observed_at for f in figures if f.observed_at is not None}
+        freshness = Freshness(now, {})
+        look = (self.filter_text, self.sort_column, self.is_reversed, self.is_grouped)
+        chosen = (frozenset(self._folded), frozenset(self._marked))
+        seen = (snapshot, width, look, chosen, sorted(freshness.age_words(at) for at in self._observed))
+        is_same = bool(self._seen) and self._seen[0] is snapshot and self._seen[1:] == seen[1:]
+        self._seen = seen
+        return is_same
 
     def _sorted_by(self) -> tuple[str, bool] | None:
         if self.sort_column is None:
@@ -122,7 +138,7 @@ class FleetScreen(Room):
             groups = group_backends(snapshot, shown, self.sort_column, self.is_reversed)
         else:
             flat = sort_backends(shown, self.sort_column, self.is_reversed)
-        return fleet_rows(groups, flat, layout, freshness, self._folded, self._marked)
+        return fleet_rows(groups, flat, layout, freshness, self._folded, self._marked, self._cache)
 
     def _note(self) -> str:
         snapshot = self.console.snapshot

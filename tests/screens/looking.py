@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from console.domain.snapshot import GatewaySnapshot
 from screens.app import ConsoleApp
@@ -46,8 +47,12 @@ async def console_on(
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
-    """Keys one after the other, each seen through."""
+    """Keys one after the other, each seen through; `"=text"` puts text into the line that has the focus."""
     for key in keys:
-        await pilot.press(key)
+        if key.startswith("=") and isinstance(pilot.app.focused, Input):
+            pilot.app.focused.insert_text_at_cursor(key[1:])
+            await pilot.pause()
+        else:
+            await pilot.press(key)
     await pilot.pause()
     await pilot.pause()

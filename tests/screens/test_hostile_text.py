@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from console.domain.snapshot import Level, Problem, Verdict
+from screens.app import ConsoleApp
 from tests.screens.looking import LARGE, SMALL, console_on, lines_of, press, text_on
 from tests.screens.made_up import NOW, demo_backends, demo_snapshot, snapshot_of
 
@@ -45,19 +46,39 @@ def hostile_snapshot(name: str):  # type: ignore[no-untyped-def]
     return replace(snapshot, gateway=replace(base.gateway, name=name, region=name), subscription_id=name)
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x48"])
+def assert_whole(app: ConsoleApp, height: int) -> None:
+    """Nothing but printable characters, and as many lines as the terminal has."""
+    assert all(char.isprintable() for char in text_on(app).replace("\n", ""))
+    assert len(lines_of(app)) == height
+
+
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-async def test_hostile_names_break_nothing(name: str, size: tuple[int, int]) -> None:
-    async with console_on(hostile_snapshot(name), size) as (app, _, pilot):
-        for keys in ((), ("g",), ("end",), ("enter",), ("escape", "question_mark"), ("escape", "colon", *"backend ")):
-            await press(pilot, *keys)
-            text = text_on(app)
-            assert all(char.isprintable() for char in text.replace("\n", ""))
-            assert len(lines_of(app)) == size[1]
+async def test_hostile_names_break_no_screen(name: str) -> None:
+    async with console_on(hostile_snapshot(name), SMALL) as (app, _, pilot):
+        assert_whole(app, SMALL[1])
+        await press(pilot, "g", "end", "enter")
+        assert_whole(app, SMALL[1])
         await press(pilot, "escape", "y")
-        await press(pilot, "ctrl+p")
-        await press(pilot, *"backend")
         assert app.is_running
+
+
+async def test_a_fleet_of_hostile_names_stays_in_its_columns() -> None:
+    backends = tuple(hostile_snapshot(name).backends[0] for name in HOSTILE)
+    async with console_on(replace(hostile_snapshot("x"), backends=backends), LARGE) as (app, _, pilot):
+        assert_whole(app, LARGE[1])
+        health = {line.index("◐ Busy") for line in lines_of(app) if "◐ Busy" in line and "日" not in line}
+        assert len(health) == 1
+        await press(pilot, "colon", "=backend ")
+        assert_whole(app, LARGE[1])
+
+
+async def test_the_palette_takes_hostile_names_for_text() -> None:
+    for name in ("[red]x[/]", "[@click=app.quit]x[/]", "\\[bold"):
+        async with console_on(hostile_snapshot(name), LARGE) as (app, _, pilot):
+            await press(pilot, "ctrl+p", "=backend")
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            assert name in text_on(app)
 
 
 async def test_markup_is_shown_as_it_is_written() -> None:

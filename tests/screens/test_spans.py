@@ -49,13 +49,18 @@ def test_shortened_text_never_takes_more_columns(text: str, width: int) -> None:
     assert cell_len(shorten_middle(shown, width)) <= width
 
 
-@given(st.lists(ANY_TEXT, min_size=1, max_size=3), st.integers(4, 40), st.integers(0, 3))
+@given(st.lists(ANY_TEXT, min_size=1, max_size=3), st.integers(6, 40), st.integers(0, 3))
 def test_wrapped_lines_fit_and_lose_only_spaces(texts: list[str], width: int, indent: int) -> None:
     cell = [Span(visible(text)) for text in texts]
     lines = wrap(cell, width, indent=indent)
     assert all(cell_len(text_of(line).rstrip()) <= width for line in lines)
     joined = "".join(text_of(line) for line in lines)
     assert joined.replace(" ", "") == text_of(cell).replace(" ", "")
+
+
+def test_a_letter_wider_than_the_line_is_drawn_once_and_ends() -> None:
+    lines = wrap((Span("日本語文"),), 4, indent=3)
+    assert "".join(text_of(line).strip() for line in lines) == "日本語文"
 
 
 def test_a_name_too_long_keeps_its_start_and_its_end() -> None:
