@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
-
 from apimpolicy.expressions.binder import Binder
 from apimpolicy.expressions.errors import null_reference
-from apimpolicy.expressions.nodes import NOT_CONSTANT, Argument, Bound, Ex, Frame, Run, TypeName, Variable, constant
-from apimpolicy.expressions.types import INT, NUMERIC, STRING, CType, find_members, strip_nullable, substitute
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
+from apimpolicy.expressions.nodes import Argument, Bound, Ex, Frame, Run, TypeName, Variable, constant
+from apimpolicy.expressions.types import INT, NUMERIC, CType, find_members, strip_nullable, substitute
 from apimpolicy.expressions.values import wrap_int
 
 
@@ -113,12 +112,12 @@ class Assignments(Binder):
             if member.kind == "property" and not member.static:
                 if member.setter is None:
                     raise self.error(node, f"'{receiver.type}.{name}' is read-only")
-                get, put = member.call, member.setter
+                get, put = member.call, member.setter  # this loop ends here: the closures keep these two
                 return Place(
                     substitute(member.returns, bound),
                     _not_null(receiver.run),
-                    lambda f, target: get(target),
-                    lambda f, target, value: put(target, value),
+                    lambda f, target: get(target),  # noqa: B023
+                    lambda f, target, value: put(target, value),  # noqa: B023
                 )
         raise self.error(node, self.unknown_member(receiver.type, name))
 
@@ -223,6 +222,3 @@ def _not_null(run: Run) -> Run:
         return target
 
     return check
-
-
-_ = NOT_CONSTANT, STRING

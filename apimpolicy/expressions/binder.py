@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from apimpolicy.expressions.calls import Calls
+from apimpolicy.expressions.errors import CsException
 from apimpolicy.expressions.expression_parser import Syn
 from apimpolicy.expressions.expression_parser import SyntaxNode as Node
-
-from apimpolicy.expressions.calls import Calls
-from apimpolicy.expressions.errors import CsException, ExpressionError
 from apimpolicy.expressions.literals import Literals, unescape
 from apimpolicy.expressions.nodes import (
     Argument,
@@ -45,7 +44,6 @@ from apimpolicy.expressions.types import (
     CType,
     array_of,
     canonical_name,
-    find_super,
     make,
     named,
     nullable,
@@ -73,11 +71,26 @@ _TOO_NEW: Final[dict[str, str]] = {
     "makeref_expression": "__makeref is not available in policy expressions",
 }
 _NAMESPACES: Final = frozenset(
-    {"System", "System.Collections", "System.Collections.Generic", "System.Linq", "System.Text", "System.Net", "System.IO",
-     "System.Text.RegularExpressions", "System.Security", "System.Security.Cryptography", "System.Globalization",
-     "System.Security.Cryptography.X509Certificates", "System.Xml", "System.Xml.Linq", "Newtonsoft", "Newtonsoft.Json",
-     "Newtonsoft.Json.Linq"}
-)  # fmt: skip
+    {
+        "System",
+        "System.Collections",
+        "System.Collections.Generic",
+        "System.Linq",
+        "System.Text",
+        "System.Net",
+        "System.IO",
+        "System.Text.RegularExpressions",
+        "System.Security",
+        "System.Security.Cryptography",
+        "System.Globalization",
+        "System.Security.Cryptography.X509Certificates",
+        "System.Xml",
+        "System.Xml.Linq",
+        "Newtonsoft",
+        "Newtonsoft.Json",
+        "Newtonsoft.Json.Linq",
+    }
+)
 
 
 class Binder(Calls, Literals):
@@ -132,7 +145,7 @@ class Binder(Calls, Literals):
         name = self.text(node).lstrip("@")
         found = self.scope.find(name)
         if isinstance(found, Variable):
-            if found.constant is not Ex.constant and isinstance(found.constant, Ex):
+            if isinstance(found.constant, Ex):
                 return found.constant
             return Ex(found.type, self.load(found))
         if isinstance(found, LocalFunction):
@@ -895,20 +908,36 @@ def _show(bound: Bound) -> str:
 
 
 _BINDERS: Final[dict[str, Callable[[Binder, Node], Bound]]] = {
-    "identifier": Binder._identifier, "predefined_type": Binder._predefined, "generic_name": Binder._generic,
-    "array_type": Binder._predefined, "nullable_type": Binder._predefined, "qualified_name": Binder._predefined,
-    "member_access_expression": Binder._member_access, "alias_qualified_name": Binder._alias_qualified,
-    "invocation_expression": Binder._invocation, "element_access_expression": Binder._element_access,
-    "conditional_access_expression": Binder._conditional_access, "binary_expression": Binder._binary,
-    "prefix_unary_expression": Binder._prefix, "postfix_unary_expression": Binder._postfix,
-    "conditional_expression": Binder._conditional, "cast_expression": Binder._cast, "as_expression": Binder._as,
-    "is_expression": Binder._is, "is_pattern_expression": Binder._is_pattern,
-    "parenthesized_expression": Binder._parenthesized, "default_expression": Binder._default,
-    "checked_expression": Binder._checked, "throw_expression": Binder._throw,
-    "object_creation_expression": Binder._object_creation, "array_creation_expression": Binder._array_creation,
+    "identifier": Binder._identifier,
+    "predefined_type": Binder._predefined,
+    "generic_name": Binder._generic,
+    "array_type": Binder._predefined,
+    "nullable_type": Binder._predefined,
+    "qualified_name": Binder._predefined,
+    "member_access_expression": Binder._member_access,
+    "alias_qualified_name": Binder._alias_qualified,
+    "invocation_expression": Binder._invocation,
+    "element_access_expression": Binder._element_access,
+    "conditional_access_expression": Binder._conditional_access,
+    "binary_expression": Binder._binary,
+    "prefix_unary_expression": Binder._prefix,
+    "postfix_unary_expression": Binder._postfix,
+    "conditional_expression": Binder._conditional,
+    "cast_expression": Binder._cast,
+    "as_expression": Binder._as,
+    "is_expression": Binder._is,
+    "is_pattern_expression": Binder._is_pattern,
+    "parenthesized_expression": Binder._parenthesized,
+    "default_expression": Binder._default,
+    "checked_expression": Binder._checked,
+    "throw_expression": Binder._throw,
+    "object_creation_expression": Binder._object_creation,
+    "array_creation_expression": Binder._array_creation,
     "implicit_array_creation_expression": Binder._implicit_array,
-    "anonymous_object_creation_expression": Binder._anonymous, "tuple_expression": Binder._tuple,
-    "interpolated_string_expression": Binder._interpolated, "lambda_expression": Binder._lambda,
-    "anonymous_method_expression": Binder._anonymous_method, "assignment_expression": Binder._assignment,
-}  # fmt: skip
-_ = ExpressionError, find_super
+    "anonymous_object_creation_expression": Binder._anonymous,
+    "tuple_expression": Binder._tuple,
+    "interpolated_string_expression": Binder._interpolated,
+    "lambda_expression": Binder._lambda,
+    "anonymous_method_expression": Binder._anonymous_method,
+    "assignment_expression": Binder._assignment,
+}

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
-
 from apimpolicy.expressions.errors import null_reference
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import (
     Argument,
     Ex,
@@ -32,8 +31,6 @@ from apimpolicy.expressions.types import (
     array_of,
     find_members,
     find_super,
-    make,
-    nullable,
     reference_convertible,
     strip_nullable,
     substitute,
@@ -128,8 +125,8 @@ class Calls(Operators):
                     return constant(member.returns, member.constant)
                 get = member.call
                 if member.needs_runtime:
-                    return Ex(member.returns, lambda f: get(f[0]))
-                return Ex(member.returns, lambda f: get())
+                    return Ex(member.returns, lambda f: get(f[0]))  # noqa: B023 - returned at once
+                return Ex(member.returns, lambda f: get())  # noqa: B023 - returned at once
             if member.kind == "method" and member.static:
                 return MethodGroup(name, node, None, owner, type_arguments)
         if any(m.static for m, _ in find_members(owner, name)):
@@ -387,9 +384,7 @@ class Calls(Operators):
             known = bound.get(parameter.name)
             if given is NULL:
                 return False
-            if known is None or known is given:
-                bound[parameter.name] = given
-            elif self.can_convert(known, given):
+            if known is None or known is given or self.can_convert(known, given):
                 bound[parameter.name] = given
             return True
         if not parameter.args:
@@ -642,6 +637,3 @@ def _guarded_later(work: Callable[..., Any], runs: list[Run], guard: int) -> Run
         return work(*values)
 
     return call
-
-
-_ = make, nullable

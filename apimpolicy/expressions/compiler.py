@@ -108,9 +108,9 @@ def _compile(text: str, kind: str, position: Position | None) -> CompiledExpress
     if len(text) > MAX_SOURCE:
         raise ExpressionError("the expression is too long", position)
     tree = SyntaxTree(text, kind)
-    if tree.error is not None or tree.body is None:
-        where = tree.position_of(tree.error, position) if tree.error is not None else position
-        raise ExpressionError(_syntax_message(tree), where)
+    if tree.error is not None:
+        message, offset = tree.error
+        raise ExpressionError(message, tree.position_at(offset, position))
     binder = StatementBinder(tree, position)
     try:
         if kind == "inline":
@@ -118,18 +118,6 @@ def _compile(text: str, kind: str, position: Position | None) -> CompiledExpress
         return _block(binder, tree, position)
     except RecursionError:
         raise ExpressionError("the expression is nested too deeply", position) from None
-
-
-def _syntax_message(tree: SyntaxTree) -> str:
-    node = tree.error
-    if node is None or tree.body is None and not node.is_missing and node.type != "ERROR":
-        return "this is not a C# expression" if tree.kind == "inline" else "these are not C# statements"
-    if node.is_missing:
-        return f"'{node.type}' is missing"
-    if node.type == "identifier":
-        return "an operand is missing"
-    shown = tree.text_of(node).strip().splitlines()
-    return f"C# syntax error near '{shown[0][:40]}'" if shown else "C# syntax error"
 
 
 def _inline(binder: StatementBinder, tree: SyntaxTree, position: Position | None) -> CompiledExpression:

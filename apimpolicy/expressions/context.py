@@ -292,13 +292,29 @@ class LastError:
 
 
 class PolicyContext:
-    """The root object. `clock` answers the time of `DateTime.UtcNow` (an aware datetime), `random` feeds Random and Guid,
-    `trace` receives what `context.Trace` writes; without a clock or a source, expressions that need one fail."""
+    """The root object. `clock` answers the time of `DateTime.UtcNow` (an aware datetime), `random` feeds Random
+    and Guid, `trace` receives what `context.Trace` writes; without a clock or a source, expressions that need one fail."""
 
     __slots__ = (
-        "api", "clock", "deployment", "elapsed", "last_error", "operation", "product", "random", "request", "request_id",
-        "response", "subscription", "timestamp", "trace", "tracing", "user", "variables", "workspace",
-    )  # fmt: skip
+        "api",
+        "clock",
+        "deployment",
+        "elapsed",
+        "last_error",
+        "operation",
+        "product",
+        "random",
+        "request",
+        "request_id",
+        "response",
+        "subscription",
+        "timestamp",
+        "trace",
+        "tracing",
+        "user",
+        "variables",
+        "workspace",
+    )
 
     def __init__(
         self,
@@ -315,7 +331,7 @@ class PolicyContext:
         last_error: LastError | None = None,
         request_id: UUID | str = "00000000-0000-0000-0000-000000000000",
         timestamp: datetime | None = None,
-        elapsed: timedelta | Callable[[], timedelta] = timedelta(0),  # noqa: B008 - immutable
+        elapsed: timedelta | Callable[[], timedelta] = timedelta(0),
         tracing: bool = False,
         workspace: Workspace | None = None,
         clock: Callable[[], datetime] | None = None,

@@ -68,7 +68,7 @@ def numeric_conversion(source: str, target: str) -> Convert:
             return lambda v: Char(chr(truncate_unchecked(v, "ushort")))
         return lambda v: Char(chr(v & 0xFFFF))
     if source == "char":
-        low, high = INTEGRAL_RANGES[target]
+        _low, high = INTEGRAL_RANGES[target]
         return ord if high >= 65535 else (lambda v: WRAPS[target](ord(v)))
     if source in ("double", "float", "decimal"):
         return lambda v: truncate_unchecked(v, target)

@@ -18,8 +18,21 @@ TICKS_PER_DAY: Final = 86_400 * TICKS_PER_SECOND
 UNIX_TICKS: Final = 621_355_968_000_000_000
 MAX_TICKS: Final = 3_155_378_975_999_999_999
 _EPOCH: Final = datetime(1, 1, 1)  # noqa: DTZ001 - calendar arithmetic only
-_MONTHS: Final = "January February March April May June July August September October November December".split()
-_DAYS: Final = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
+_MONTHS: Final = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_DAYS: Final = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
 UNSPECIFIED, UTC_KIND, LOCAL = 0, 1, 2
 
 
@@ -89,9 +102,11 @@ class TimeSpan:
     def _custom(self, pattern: str) -> str:
         ticks = abs(self.ticks)
         parts = {
-            "d": ticks // TICKS_PER_DAY, "h": ticks // 36_000_000_000 % 24, "m": ticks // 600_000_000 % 60,
+            "d": ticks // TICKS_PER_DAY,
+            "h": ticks // 36_000_000_000 % 24,
+            "m": ticks // 600_000_000 % 60,
             "s": ticks // TICKS_PER_SECOND % 60,
-        }  # fmt: skip
+        }
         fraction = f"{ticks % TICKS_PER_SECOND:07d}"
 
         def one(token: str) -> str | None:
@@ -214,13 +229,26 @@ def from_parts(year: int, month: int, day: int, hour: int = 0, minute: int = 0, 
 
 
 _STANDARD: Final[dict[str, str]] = {
-    "d": "MM/dd/yyyy", "D": "dddd, dd MMMM yyyy", "f": "dddd, dd MMMM yyyy HH:mm", "F": "dddd, dd MMMM yyyy HH:mm:ss",
-    "g": "MM/dd/yyyy HH:mm", "G": "MM/dd/yyyy HH:mm:ss", "m": "MMMM dd", "M": "MMMM dd",
-    "o": "yyyy-MM-ddTHH:mm:ss.fffffffK", "O": "yyyy-MM-ddTHH:mm:ss.fffffffK",
-    "r": "ddd, dd MMM yyyy HH:mm:ss 'GMT'", "R": "ddd, dd MMM yyyy HH:mm:ss 'GMT'", "s": "yyyy-MM-ddTHH:mm:ss",
-    "t": "HH:mm", "T": "HH:mm:ss", "u": "yyyy-MM-dd HH:mm:ss'Z'", "U": "dddd, dd MMMM yyyy HH:mm:ss",
-    "y": "yyyy MMMM", "Y": "yyyy MMMM",
-}  # fmt: skip
+    "d": "MM/dd/yyyy",
+    "D": "dddd, dd MMMM yyyy",
+    "f": "dddd, dd MMMM yyyy HH:mm",
+    "F": "dddd, dd MMMM yyyy HH:mm:ss",
+    "g": "MM/dd/yyyy HH:mm",
+    "G": "MM/dd/yyyy HH:mm:ss",
+    "m": "MMMM dd",
+    "M": "MMMM dd",
+    "o": "yyyy-MM-ddTHH:mm:ss.fffffffK",
+    "O": "yyyy-MM-ddTHH:mm:ss.fffffffK",
+    "r": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
+    "R": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
+    "s": "yyyy-MM-ddTHH:mm:ss",
+    "t": "HH:mm",
+    "T": "HH:mm:ss",
+    "u": "yyyy-MM-dd HH:mm:ss'Z'",
+    "U": "dddd, dd MMMM yyyy HH:mm:ss",
+    "y": "yyyy MMMM",
+    "Y": "yyyy MMMM",
+}
 
 
 def format_date(ticks: int, pattern: str | None, kind: int | None, offset: int) -> str:

@@ -38,7 +38,7 @@ class BudgetExceeded(EvaluationError):
         super().__init__("BudgetExceeded", message, position)
 
 
-class CsException(Exception):  # noqa: N818 - it is C#'s word, not an error of ours
+class CsException(Exception):
     """A C# exception object: `type_name` is the short .NET name that `catch` clauses match on."""
 
     def __init__(self, type_name: str, message: str, inner: CsException | None = None) -> None:

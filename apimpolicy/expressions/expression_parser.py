@@ -10,7 +10,7 @@ expressions"). This room knows no types and evaluates nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 
@@ -28,11 +28,11 @@ class SyntaxNode(Protocol):
     @property
     def is_named(self) -> bool: ...
     @property
-    def children(self) -> list[SyntaxNode]: ...
+    def children(self) -> Sequence[SyntaxNode]: ...
     @property
-    def named_children(self) -> list[SyntaxNode]: ...
+    def named_children(self) -> Sequence[SyntaxNode]: ...
     def child_by_field_name(self, name: str, /) -> SyntaxNode | None: ...
-    def children_by_field_name(self, name: str, /) -> list[SyntaxNode]: ...
+    def children_by_field_name(self, name: str, /) -> Sequence[SyntaxNode]: ...
 
 
 class Syn:
@@ -41,13 +41,18 @@ class Syn:
     __slots__ = ("children", "end_byte", "fields", "is_named", "start_byte", "type")
 
     def __init__(
-        self, type: str, start: int, end: int, children: list[SyntaxNode] | None = None,
-        fields: dict[str, SyntaxNode] | None = None, is_named: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        type: str,
+        start: int,
+        end: int,
+        children: Sequence[SyntaxNode] | None = None,
+        fields: dict[str, SyntaxNode] | None = None,
+        is_named: bool = True,
+    ) -> None:
         self.type = type
         self.start_byte = start
         self.end_byte = end
-        self.children: list[SyntaxNode] = children or []
+        self.children: Sequence[SyntaxNode] = children or []
         self.fields = fields or {}
         self.is_named = is_named
 
@@ -100,24 +105,98 @@ _TOKEN: Final = re.compile(
     re.S,
 )
 _PREDEFINED: Final = frozenset(
-    "bool byte char decimal double float int long object sbyte short string uint ulong ushort void".split()
+    [
+        "bool",
+        "byte",
+        "char",
+        "decimal",
+        "double",
+        "float",
+        "int",
+        "long",
+        "object",
+        "sbyte",
+        "short",
+        "string",
+        "uint",
+        "ulong",
+        "ushort",
+        "void",
+    ]
 )
 _LITERAL_WORDS: Final = {"true": "boolean_literal", "false": "boolean_literal", "null": "null_literal"}
 _PRECEDENCE: Final[dict[str, int]] = {
-    "??": 2, "||": 3, "&&": 4, "|": 5, "^": 6, "&": 7, "==": 8, "!=": 8, "<": 9, ">": 9, "<=": 9, ">=": 9, "is": 9, "as": 9,
-    "<<": 10, ">>": 10, "+": 11, "-": 11, "*": 12, "/": 12, "%": 12,
-}  # fmt: skip
-_ASSIGNMENTS: Final = frozenset("= += -= *= /= %= &= |= ^= <<= >>= ??=".split())
-_AFTER_GENERIC: Final = frozenset("( ) ] } : ; , . ? == != ?. ?? && || | ^ &".split())
+    "??": 2,
+    "||": 3,
+    "&&": 4,
+    "|": 5,
+    "^": 6,
+    "&": 7,
+    "==": 8,
+    "!=": 8,
+    "<": 9,
+    ">": 9,
+    "<=": 9,
+    ">=": 9,
+    "is": 9,
+    "as": 9,
+    "<<": 10,
+    ">>": 10,
+    "+": 11,
+    "-": 11,
+    "*": 12,
+    "/": 12,
+    "%": 12,
+}
+_ASSIGNMENTS: Final = frozenset(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "??="])
+_AFTER_GENERIC: Final = frozenset(
+    ["(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "?.", "??", "&&", "||", "|", "^", "&"]
+)
 _NEVER_NAMES: Final = frozenset(
-    "is as new null true false in out ref throw default typeof sizeof checked unchecked switch return if else for foreach "
-    "while do break continue try catch finally using lock goto case const this base stackalloc".split()
+    [
+        "is",
+        "as",
+        "new",
+        "null",
+        "true",
+        "false",
+        "in",
+        "out",
+        "ref",
+        "throw",
+        "default",
+        "typeof",
+        "sizeof",
+        "checked",
+        "unchecked",
+        "switch",
+        "return",
+        "if",
+        "else",
+        "for",
+        "foreach",
+        "while",
+        "do",
+        "break",
+        "continue",
+        "try",
+        "catch",
+        "finally",
+        "using",
+        "lock",
+        "goto",
+        "case",
+        "const",
+        "this",
+        "base",
+        "stackalloc",
+    ]
 )
 Anchor = Callable[[int, str], "SyntaxNode | None"]
 
 
 class ExpressionParser:
-    """Parses the tokens of one expression. `anchor(offset, type)` finds the grammar's own node for strings and blocks."""
+    """Parses the tokens of one expression; `anchor(offset, type)` finds the grammar's node of a string or block."""
 
     def __init__(self, source: bytes, start: int, end: int, anchor: Anchor) -> None:
         self.source = source
@@ -246,9 +325,12 @@ class ExpressionParser:
         self._expect(":")
         no = self._expression()
         return Syn(
-            "conditional_expression", start, no.end_byte, [test, yes, no],
+            "conditional_expression",
+            start,
+            no.end_byte,
+            [test, yes, no],
             {"condition": test, "consequence": yes, "alternative": no},
-        )  # fmt: skip
+        )
 
     def _shift_right(self) -> bool:
         """Two adjacent '>' make a shift."""
@@ -320,7 +402,8 @@ class ExpressionParser:
         if word in ("{", "<", ">", "<=", ">=", "(") or word == "not":
             names = {"not": "negated_pattern", "{": "recursive_pattern", "(": "recursive_pattern"}
             raise ExpressionSyntaxError(
-                f"a {names.get(word, 'relational_pattern').replace('_', ' ')} needs C# 8 or later; policy expressions are C# 7",
+                f"a {names.get(word, 'relational_pattern').replace('_', ' ')} needs C# 8 or later;"
+                " policy expressions are C# 7",
                 start,
             )
         if word == "var":
@@ -437,7 +520,7 @@ class ExpressionParser:
             return name
         mark = self.at
         listed = self._type_arguments()
-        if listed is None or self._peek() not in _AFTER_GENERIC and self.at < len(self.tokens):
+        if listed is None or (self._peek() not in _AFTER_GENERIC and self.at < len(self.tokens)):
             self.at = mark
             return name
         return Syn("generic_name", name.start_byte, listed.end_byte, [name, listed])
@@ -481,19 +564,19 @@ class ExpressionParser:
             elif symbol == "[":
                 listed = self._argument_list("bracketed_argument_list", "[", "]")
                 node = Syn(
-                    "element_access_expression", start, listed.end_byte, [node, listed],
+                    "element_access_expression",
+                    start,
+                    listed.end_byte,
+                    [node, listed],
                     {"expression": node, "subscript": listed},
-                )  # fmt: skip
+                )
             elif symbol == "?" and self._peek(1) == "[" and self._index_follows():
                 self._next()
                 binding = self._argument_list("element_binding_expression", "[", "]")
                 node = Syn(
                     "conditional_access_expression", start, binding.end_byte, [node, binding], {"condition": node}
                 )
-            elif symbol in ("++", "--"):
-                token = self._symbol(self._next())
-                node = Syn("postfix_unary_expression", start, token.end_byte, [node, token])
-            elif symbol == "!" and self._peek(1) in (".", "[", "(", ")", ";", ",", ""):
+            elif symbol in ("++", "--") or (symbol == "!" and self._peek(1) in (".", "[", "(", ")", ";", ",", "")):
                 token = self._symbol(self._next())
                 node = Syn("postfix_unary_expression", start, token.end_byte, [node, token])
             elif symbol == "switch":
@@ -632,10 +715,8 @@ class ExpressionParser:
 
     def _lambda(self) -> SyntaxNode | None:
         start = self._start()
-        if (
-            self._peek() in ("async", "static")
-            and self._peek(1) in ("(", "delegate")
-            or (self._peek() in ("async", "static") and self._peek(2) == "=>")
+        if (self._peek() in ("async", "static") and self._peek(1) in ("(", "delegate")) or (
+            self._peek() in ("async", "static") and self._peek(2) == "=>"
         ):
             raise self._error(f"a lambda with '{self._peek()}' is not modelled")
         if self._peek() == "delegate":

@@ -186,7 +186,9 @@ def _literal(text: str) -> Any:
 
 def _compare(value: Any, symbol: str, wanted: Any) -> bool:
     if symbol in ("==", "!="):
-        same = type(value) is type(wanted) or not isinstance(value, (str, bool)) and not isinstance(wanted, (str, bool))
+        same = type(value) is type(wanted) or (
+            not isinstance(value, (str, bool)) and not isinstance(wanted, (str, bool))
+        )
         return (same and value == wanted) is (symbol == "==")
     if isinstance(value, str) is not isinstance(wanted, str) or value is None or wanted is None:
         return False

@@ -17,8 +17,13 @@ _WORD: Final = re.compile(r"[A-Za-z_$][\w$-]*")
 _SPACE: Final = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*", re.S)
 _ESCAPES: Final = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "\\": "\\", "/": "/", "'": "'", '"': '"'}
 _WORDS: Final[dict[str, Any]] = {
-    "true": True, "false": False, "null": None, "NaN": float("nan"), "Infinity": float("inf"), "undefined": None,
-}  # fmt: skip
+    "true": True,
+    "false": False,
+    "null": None,
+    "NaN": float("nan"),
+    "Infinity": float("inf"),
+    "undefined": None,
+}
 
 
 class LenientReader:

@@ -20,7 +20,6 @@ from apimpolicy.expressions.values import (
     Anonymous,
     Boxed,
     Char,
-    Comparer,
     CsArray,
     CsDict,
     CsSet,
@@ -147,9 +146,17 @@ class JArray(JContainer):
 
 
 _KINDS: Final[dict[type, str]] = {
-    str: "String", Char: "String", bool: "Boolean", int: "Integer", float: "Float", Decimal: "Float",
-    dates.DateTime: "Date", dates.DateTimeOffset: "Date", dates.TimeSpan: "TimeSpan", type(None): "Null",
-}  # fmt: skip
+    str: "String",
+    Char: "String",
+    bool: "Boolean",
+    int: "Integer",
+    float: "Float",
+    Decimal: "Float",
+    dates.DateTime: "Date",
+    dates.DateTimeOffset: "Date",
+    dates.TimeSpan: "TimeSpan",
+    type(None): "Null",
+}
 
 
 def kind_of(value: Any) -> str:
@@ -395,4 +402,3 @@ def deep_equals(left: JToken | None, right: JToken | None) -> bool:
 for _kind in (JToken, JValue, JProperty, JObject, JArray):
     TEXT[_kind] = token_text
 FORMATS[JValue] = lambda token, pattern: format_value(token.value, pattern)
-_ = Comparer

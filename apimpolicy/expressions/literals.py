@@ -7,15 +7,24 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from apimpolicy.expressions.expression_parser import SyntaxNode as Node
-
 from apimpolicy.expressions.nodes import BinderBase, Ex, constant
 from apimpolicy.expressions.numbers import fit_decimal, to_single
 from apimpolicy.expressions.types import BOOL, CHAR, DECIMAL, DOUBLE, FLOAT, INT, LONG, NULL, STRING, UINT, ULONG
 from apimpolicy.expressions.values import Char
 
 _SIMPLE: Final = {
-    "'": "'", '"': '"', "\\": "\\", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"
-}  # fmt: skip
+    "'": "'",
+    '"': '"',
+    "\\": "\\",
+    "0": "\0",
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+}
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{1,4}|.)", re.S)
 
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
 
+from apimpolicy.expressions.errors import ExpressionError
 from apimpolicy.expressions.expression_parser import ExpressionSyntaxError
 from apimpolicy.expressions.expression_parser import SyntaxNode as Node
-
-from apimpolicy.expressions.errors import ExpressionError
 from apimpolicy.expressions.syntax import SyntaxTree
 from apimpolicy.expressions.types import CType
 from apimpolicy.position import Position

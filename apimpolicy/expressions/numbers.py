@@ -20,9 +20,17 @@ _CONTEXT: Final = decimal.Context(prec=29, rounding=decimal.ROUND_HALF_EVEN, Emi
 _EXACT: Final = decimal.Context(prec=1000, rounding=decimal.ROUND_HALF_UP, Emin=-999999, Emax=999999)
 _DECIMAL_MAX: Final = Decimal(2**96 - 1)
 _DOTNET: Final = {
-    "int": "an Int32", "long": "an Int64", "short": "an Int16", "byte": "an unsigned byte", "sbyte": "a signed byte",
-    "uint": "a UInt32", "ulong": "a UInt64", "ushort": "a UInt16", "decimal": "a Decimal", "char": "a character",
-}  # fmt: skip
+    "int": "an Int32",
+    "long": "an Int64",
+    "short": "an Int16",
+    "byte": "an unsigned byte",
+    "sbyte": "a signed byte",
+    "uint": "a UInt32",
+    "ulong": "a UInt64",
+    "ushort": "a UInt16",
+    "decimal": "a Decimal",
+    "char": "a character",
+}
 
 
 def to_single(value: float) -> float:
@@ -386,9 +394,15 @@ def _apply_custom(number: Decimal, section: str) -> str:
 
 
 def _lay_out(
-    tokens: list[tuple[str, str]], point: int, before: list[int], after: list[int],
-    whole: str, fraction: str, grouping: bool, exponent: int | None,
-) -> str:  # fmt: skip
+    tokens: list[tuple[str, str]],
+    point: int,
+    before: list[int],
+    after: list[int],
+    whole: str,
+    fraction: str,
+    grouping: bool,
+    exponent: int | None,
+) -> str:
     """Put the digits where their placeholders stand, literals between them."""
     out: list[str] = []
     spare = len(whole) - len(before)

@@ -12,10 +12,9 @@ from decimal import Decimal
 from math import fmod
 from typing import Any, Final
 
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
-
 from apimpolicy.expressions.conversions import Conversions
 from apimpolicy.expressions.errors import CsException
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import NOT_CONSTANT, Ex, Frame, Run, ThrowExpression, constant
 from apimpolicy.expressions.numbers import divide_decimal, fit_decimal, to_single
 from apimpolicy.expressions.text import to_text, typed_text
@@ -28,7 +27,6 @@ from apimpolicy.expressions.types import (
     LONG,
     NULL,
     NUMERIC,
-    OBJECT,
     STRING,
     UINT,
     ULONG,
@@ -46,8 +44,13 @@ VALUE_EQUALITY: Final[set[str]] = set()
 """Reference or struct types that define == by value (Uri, DateTime, Guid, ...)."""
 
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-}  # fmt: skip
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 def divide_int(left: int, right: int) -> int:
@@ -105,11 +108,17 @@ def _integer_operation(symbol: str, kind: str) -> Callable[[Any, Any], Any]:
     wrap = WRAPS[kind]
     bits = 63 if kind in ("long", "ulong") else 31
     plain: dict[str, Callable[[Any, Any], Any]] = {
-        "+": lambda a, b: wrap(a + b), "-": lambda a, b: wrap(a - b), "*": lambda a, b: wrap(a * b),
-        "/": lambda a, b: wrap(divide_int(a, b)), "%": modulo_int,
-        "&": operator.and_, "|": operator.or_, "^": operator.xor,
-        "<<": lambda a, b: wrap(a << (b & bits)), ">>": lambda a, b: a >> (b & bits),
-    }  # fmt: skip
+        "+": lambda a, b: wrap(a + b),
+        "-": lambda a, b: wrap(a - b),
+        "*": lambda a, b: wrap(a * b),
+        "/": lambda a, b: wrap(divide_int(a, b)),
+        "%": modulo_int,
+        "&": operator.and_,
+        "|": operator.or_,
+        "^": operator.xor,
+        "<<": lambda a, b: wrap(a << (b & bits)),
+        ">>": lambda a, b: a >> (b & bits),
+    }
     return plain[symbol]
 
 
@@ -119,8 +128,12 @@ def arithmetic(symbol: str, kind: str) -> Callable[[Any, Any], Any]:
         return _decimal_operation(symbol)
     if kind in ("double", "float"):
         work = {
-            "+": operator.add, "-": operator.sub, "*": multiply_double, "/": divide_double, "%": modulo_double,
-        }[symbol]  # fmt: skip
+            "+": operator.add,
+            "-": operator.sub,
+            "*": multiply_double,
+            "/": divide_double,
+            "%": modulo_double,
+        }[symbol]
         return work if kind == "double" else (lambda a, b: to_single(work(a, b)))
     return _integer_operation(symbol, kind)
 
@@ -279,17 +292,20 @@ class Operators(Conversions):
             return self._null_check(node, symbol, left, right)
         a, b = strip_nullable(left.type), strip_nullable(right.type)
         lifted = left.type.name == "Nullable" or right.type.name == "Nullable"
-        if a is STRING and b is STRING or (a is b and (a is BOOL or a.definition.kind == "enum")):
+        if (a is STRING and b is STRING) or (a is b and (a is BOOL or a.definition.kind == "enum")):
             return self._equal_values(symbol, left, right)
         kind = self._constant_promotion(left, right) or promote(a, b)
         if kind is not None:
             if lifted:
                 target = nullable(kind)
                 first, second = self.explicit(left, target), self.explicit(right, target)
-                assert first is not None and second is not None
+                assert first is not None
+                assert second is not None
                 return self._equal_values(symbol, first, second)
             return self._numeric(node, symbol, left, right, kind, False)
-        if a.definition.kind == "enum" and right.constant == 0 or b.definition.kind == "enum" and left.constant == 0:
+        if (a.definition.kind == "enum" and right.constant == 0) or (
+            b.definition.kind == "enum" and left.constant == 0
+        ):
             return self._equal_values(symbol, left, right)
         if a.name in VALUE_EQUALITY or b.name in VALUE_EQUALITY:
             target_type = a if a.name in VALUE_EQUALITY else b
@@ -450,7 +466,8 @@ class Operators(Conversions):
             raise self.operator_error(node, "??", left.type, getattr(right, "type", NULL))
         first = left if strip_nullable(left.type) is target else self.implicit(left, target)
         second = self.implicit(right, target)
-        assert first is not None and second is not None
+        assert first is not None
+        assert second is not None
         a, b = first.run, second.run
 
         def choose(f: Frame) -> Any:
@@ -472,14 +489,22 @@ def compare_run(symbol: str, left: Ex, right: Ex) -> Run:
     if right.is_constant:
         k = right.constant
         fixed: dict[str, Run] = {
-            "==": lambda f: a(f) == k, "!=": lambda f: a(f) != k, "<": lambda f: a(f) < k,
-            "<=": lambda f: a(f) <= k, ">": lambda f: a(f) > k, ">=": lambda f: a(f) >= k,
-        }  # fmt: skip
+            "==": lambda f: a(f) == k,
+            "!=": lambda f: a(f) != k,
+            "<": lambda f: a(f) < k,
+            "<=": lambda f: a(f) <= k,
+            ">": lambda f: a(f) > k,
+            ">=": lambda f: a(f) >= k,
+        }
         return fixed[symbol]
     general: dict[str, Run] = {
-        "==": lambda f: a(f) == b(f), "!=": lambda f: a(f) != b(f), "<": lambda f: a(f) < b(f),
-        "<=": lambda f: a(f) <= b(f), ">": lambda f: a(f) > b(f), ">=": lambda f: a(f) >= b(f),
-    }  # fmt: skip
+        "==": lambda f: a(f) == b(f),
+        "!=": lambda f: a(f) != b(f),
+        "<": lambda f: a(f) < b(f),
+        "<=": lambda f: a(f) <= b(f),
+        ">": lambda f: a(f) > b(f),
+        ">=": lambda f: a(f) >= b(f),
+    }
     return general[symbol]
 
 

@@ -32,16 +32,30 @@ from apimpolicy.expressions.values import (
 )
 
 CLASSES: Final[dict[str, type]] = {
-    "string": str, "bool": bool, "int": int, "double": float, "decimal": Decimal, "char": Char, **BOXES,
+    "string": str,
+    "bool": bool,
+    "int": int,
+    "double": float,
+    "decimal": Decimal,
+    "char": Char,
+    **BOXES,
     "StringComparer": Comparer,
-}  # fmt: skip
+}
 """C# type name -> the Python class whose instances (exactly, or subclasses registered elsewhere) are of that type."""
 _EXACT: Final = frozenset({"string", "bool", "int", "double", "decimal", "char", *BOXES})
 _GENERIC: Final[dict[str, tuple[type, ...]]] = {
-    "[]": (CsArray,), "List": (CsList,), "Dictionary": (CsDict,), "HashSet": (CsSet,), "Queue": (CsQueue,),
-    "Stack": (CsStack,), "KeyValuePair": (KeyValuePair,), "Tuple": (CsTuple,), "ValueTuple": (ValueTuple,),
-    "IGrouping": (Grouping,), "IOrderedEnumerable": (Ordered,),
-}  # fmt: skip
+    "[]": (CsArray,),
+    "List": (CsList,),
+    "Dictionary": (CsDict,),
+    "HashSet": (CsSet,),
+    "Queue": (CsQueue,),
+    "Stack": (CsStack,),
+    "KeyValuePair": (KeyValuePair,),
+    "Tuple": (CsTuple,),
+    "ValueTuple": (ValueTuple,),
+    "IGrouping": (Grouping,),
+    "IOrderedEnumerable": (Ordered,),
+}
 
 
 @lru_cache(maxsize=1024)
@@ -128,10 +142,22 @@ def runtime_type(value: Any) -> CType:
 def dotnet_name(one: CType) -> str:
     """`System.String`, `System.Collections.Generic.List`1[System.Int32]`, `System.Int32[]`."""
     names = {
-        "string": "String", "object": "Object", "bool": "Boolean", "int": "Int32", "long": "Int64", "short": "Int16",
-        "byte": "Byte", "sbyte": "SByte", "uint": "UInt32", "ulong": "UInt64", "ushort": "UInt16", "char": "Char",
-        "double": "Double", "float": "Single", "decimal": "Decimal",
-    }  # fmt: skip
+        "string": "String",
+        "object": "Object",
+        "bool": "Boolean",
+        "int": "Int32",
+        "long": "Int64",
+        "short": "Int16",
+        "byte": "Byte",
+        "sbyte": "SByte",
+        "uint": "UInt32",
+        "ulong": "UInt64",
+        "ushort": "UInt16",
+        "char": "Char",
+        "double": "Double",
+        "float": "Single",
+        "decimal": "Decimal",
+    }
     if one.name in names:
         return f"System.{names[one.name]}"
     if one.name == "[]":

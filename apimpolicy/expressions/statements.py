@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
-
 from apimpolicy.expressions.assignments import Assignments
 from apimpolicy.expressions.binder import default_of
 from apimpolicy.expressions.errors import CsException, ExpressionError
+from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import (
     Bound,
     Ex,
@@ -181,7 +180,7 @@ class StatementBinder(Assignments):
         saved = self.scope
         self.scope = Scope(saved, self.frame)
         try:
-            return self.sequence([child for child in self.children(node)])
+            return self.sequence(list(self.children(node)))
         finally:
             self.scope = saved
 
@@ -255,7 +254,7 @@ class StatementBinder(Assignments):
             store, empty = self.store(variable), kind
             return lambda f: store(f, default_of(empty))
         value = self._initial_value(values[-1], kind)
-        if value.type in (NULL, VOID) or kind is None and value.type.name == "null":
+        if value.type in (NULL, VOID) or (kind is None and value.type.name == "null"):
             raise self.error(node, f"'var {name}' cannot take its type from this value")
         if fixed:
             if not value.is_constant:
@@ -294,10 +293,10 @@ class StatementBinder(Assignments):
             read = lambda v: v  # noqa: E731
         else:
             raise self.error(node, f"'{value.type}' cannot be deconstructed into {len(names)} variables")
-        stores = []
+        stores: list[Callable[[Frame, Any], None]] = []
         for one, kind in zip(names, value.type.args, strict=True):
             if self.text(one) == "_":
-                stores.append(lambda f, v: None)
+                stores.append(_discard)
             else:
                 stores.append(self.store(self.declare(one, self.text(one), kind)))
         run = value.run
@@ -725,6 +724,10 @@ class StatementBinder(Assignments):
         return lambda f: None
 
 
+def _discard(f: Frame, value: Any) -> None:
+    """`_` takes anything."""
+
+
 def _delegate(run: Run, scope: FrameScope) -> Run:
     def build(f: Frame) -> Any:
         runtime: Runtime = f[0]
@@ -803,19 +806,33 @@ def _holds_lambda(node: Node) -> bool:
 
 
 _ALLOWED_STATEMENTS: Final = frozenset(
-    {"assignment_expression", "invocation_expression", "postfix_unary_expression", "prefix_unary_expression",
-     "object_creation_expression", "conditional_access_expression"}
-)  # fmt: skip
+    {
+        "assignment_expression",
+        "invocation_expression",
+        "postfix_unary_expression",
+        "prefix_unary_expression",
+        "object_creation_expression",
+        "conditional_access_expression",
+    }
+)
 _STATEMENTS: Final[dict[str, Callable[[StatementBinder, Node], Run]]] = {
-    "block": StatementBinder._block, "expression_statement": StatementBinder._expression_statement,
-    "local_declaration_statement": StatementBinder._declaration, "if_statement": StatementBinder._if,
-    "switch_statement": StatementBinder._switch, "while_statement": StatementBinder._while,
-    "do_statement": StatementBinder._do, "for_statement": StatementBinder._for,
-    "foreach_statement": StatementBinder._foreach, "break_statement": StatementBinder._break,
-    "continue_statement": StatementBinder._continue, "return_statement": StatementBinder._return,
-    "throw_statement": StatementBinder._throw_statement, "try_statement": StatementBinder._try,
-    "using_statement": StatementBinder._using, "lock_statement": StatementBinder._lock,
+    "block": StatementBinder._block,
+    "expression_statement": StatementBinder._expression_statement,
+    "local_declaration_statement": StatementBinder._declaration,
+    "if_statement": StatementBinder._if,
+    "switch_statement": StatementBinder._switch,
+    "while_statement": StatementBinder._while,
+    "do_statement": StatementBinder._do,
+    "for_statement": StatementBinder._for,
+    "foreach_statement": StatementBinder._foreach,
+    "break_statement": StatementBinder._break,
+    "continue_statement": StatementBinder._continue,
+    "return_statement": StatementBinder._return,
+    "throw_statement": StatementBinder._throw_statement,
+    "try_statement": StatementBinder._try,
+    "using_statement": StatementBinder._using,
+    "lock_statement": StatementBinder._lock,
     "checked_statement": StatementBinder._checked_statement,
     "local_function_statement": StatementBinder._local_function,
     "empty_statement": lambda self, node: lambda f: None,
-}  # fmt: skip
+}

@@ -12,7 +12,7 @@ from typing import Final
 import tree_sitter_c_sharp
 from tree_sitter import Language, Node, Parser
 
-from apimpolicy.expressions.expression_parser import ExpressionParser, SyntaxNode
+from apimpolicy.expressions.expression_parser import ExpressionParser, ExpressionSyntaxError, SyntaxNode
 from apimpolicy.position import Position
 
 _WRAPPERS: Final[dict[str, tuple[bytes, bytes]]] = {
@@ -23,7 +23,8 @@ _LANGUAGE: Final = Language(tree_sitter_c_sharp.language())
 
 
 class SyntaxTree:
-    """One parsed expression: `.body` is the expression node (inline) or the block node (block).
+    """One parsed expression: `.body` is the expression node (inline) or the block node (block), `.error` what is wrong
+    with the text and at which byte.
 
     Positions of nodes are relative to the author's text: the wrapper occupies one line before it.
     """
@@ -40,12 +41,21 @@ class SyntaxTree:
         self._anchors: dict[tuple[int, str], Node] | None = None
         self._parsed: dict[int, SyntaxNode] = {}
         root = self.root = Parser(_LANGUAGE).parse(self.source).root_node
-        self.body: Node | None = _unwrap(root, kind)
-        self.error: Node | None = None
-        if self.body is None or root.has_error:
-            self.error = _first_error(root) or _missing_operand(root) or root
-        else:
-            self.error = _missing_operand(root)
+        self.body: SyntaxNode | None = _unwrap(root, kind)
+        self.error: tuple[str, int] | None = None
+        if self.body is None or root.has_error or _missing_operand(root) is not None:
+            self._settle(root, kind, len(before), len(self.source) - len(after))
+
+    def _settle(self, root: Node, kind: str, start: int, end: int) -> None:
+        """Say what is wrong and where; an inline expression that reads well by C#'s own rules is kept."""
+        found = _first_error(root) or _missing_operand(root) or root
+        if kind == "inline":
+            try:
+                self.body = ExpressionParser(self.source, start, end, self._anchor).parse()
+            except ExpressionSyntaxError as error:
+                self.error = error.message, min(error.offset, end)
+            return
+        self.error = _describe(found, self.text_of(found)), min(max(found.start_byte, start), end)
 
     def expression(self, node: SyntaxNode) -> SyntaxNode:
         """The expression at a node of the grammar, with C#'s own precedence. Raises ExpressionSyntaxError."""
@@ -104,6 +114,17 @@ def _unwrap(root: Node, kind: str) -> Node | None:
     if inner.type != "local_function_statement":
         return None
     return inner.child_by_field_name("body")
+
+
+def _describe(node: Node, text: str) -> str:
+    if node.is_missing:
+        return f"'{node.type}' is missing"
+    if node.type == "identifier":
+        return "an operand is missing"
+    lines = text.strip().splitlines()
+    return (
+        f"C# syntax error near '{lines[0][:40]}'" if lines and node.type == "ERROR" else "these are not C# statements"
+    )
 
 
 def _first_error(root: Node) -> Node | None:

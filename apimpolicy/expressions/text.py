@@ -33,9 +33,18 @@ from apimpolicy.expressions.values import (
 )
 
 _KINDS: Final[dict[type, str]] = {
-    int: "int", float: "double", Decimal: "decimal", Long: "long", ULong: "ulong", UInt: "uint", Short: "short",
-    UShort: "ushort", Byte: "byte", SByte: "sbyte", Single: "float",
-}  # fmt: skip
+    int: "int",
+    float: "double",
+    Decimal: "decimal",
+    Long: "long",
+    ULong: "ulong",
+    UInt: "uint",
+    Short: "short",
+    UShort: "ushort",
+    Byte: "byte",
+    SByte: "sbyte",
+    Single: "float",
+}
 
 
 def _anonymous_text(value: Anonymous) -> str:
@@ -56,7 +65,7 @@ TEXT: Final[dict[type, Callable[[Any], str]]] = {
     CsTuple: lambda v: f"({', '.join(map(to_text, v))})",
     ValueTuple: lambda v: f"({', '.join(map(to_text, v))})",
     Anonymous: _anonymous_text,
-    **{kind: int.__repr__ for kind in (Boxed, Long, ULong, UInt, Short, UShort, Byte, SByte)},
+    **dict.fromkeys((Boxed, Long, ULong, UInt, Short, UShort, Byte, SByte), int.__repr__),
 }
 FORMATS: Final[dict[type, Callable[[Any, str | None], str]]] = {}
 

@@ -232,10 +232,23 @@ def substitute(one: CType, bound: Mapping[str, CType]) -> CType:
 
 _TOKEN: Final = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9.]*|[<>,?()]|\[\])")
 _ALIASES: Final[dict[str, str]] = {
-    "String": "string", "Object": "object", "Boolean": "bool", "Int32": "int", "Int64": "long", "Int16": "short",
-    "Byte": "byte", "SByte": "sbyte", "UInt16": "ushort", "UInt32": "uint", "UInt64": "ulong", "Char": "char",
-    "Double": "double", "Single": "float", "Decimal": "decimal", "Void": "void",
-}  # fmt: skip
+    "String": "string",
+    "Object": "object",
+    "Boolean": "bool",
+    "Int32": "int",
+    "Int64": "long",
+    "Int16": "short",
+    "Byte": "byte",
+    "SByte": "sbyte",
+    "UInt16": "ushort",
+    "UInt32": "uint",
+    "UInt64": "ulong",
+    "Char": "char",
+    "Double": "double",
+    "Single": "float",
+    "Decimal": "decimal",
+    "Void": "void",
+}
 
 
 def canonical_name(name: str) -> str:
@@ -251,7 +264,7 @@ def parse_type(text: str, parameters: tuple[str, ...] = ()) -> CType:
     key = (text, parameters)
     known = _PARSED.get(key)
     if known is None:
-        known, rest = _parse(_TOKEN.findall(text), 0, parameters)
+        known, _rest = _parse(_TOKEN.findall(text), 0, parameters)
         _PARSED[key] = known
     return known
 
@@ -319,11 +332,21 @@ def parse_signature(text: str, implementation: Any, owner: TypeDef) -> Member:
     if kind == "property" and match["static"] and not callable(call):
         constant, call = call, None
     return Member(
-        name=name, kind=kind, static=bool(match["static"]) or kind == "constructor",
-        returns=parse_type(match["returns"], scope), parameters=parameters, type_parameters=generic, call=call,
-        setter=setter, needs_runtime="!" in match["flags"], needs_types="^" in match["flags"], extension=False,
-        null_ok="~" in match["flags"], constant=constant, owner=owner,
-    )  # fmt: skip
+        name=name,
+        kind=kind,
+        static=bool(match["static"]) or kind == "constructor",
+        returns=parse_type(match["returns"], scope),
+        parameters=parameters,
+        type_parameters=generic,
+        call=call,
+        setter=setter,
+        needs_runtime="!" in match["flags"],
+        needs_types="^" in match["flags"],
+        extension=False,
+        null_ok="~" in match["flags"],
+        constant=constant,
+        owner=owner,
+    )
 
 
 def _split(text: str) -> list[str]:
@@ -400,20 +423,26 @@ VOID: Final = make("void")
 NULL: Final = make("null")
 
 INTEGRAL_RANGES: Final[dict[str, tuple[int, int]]] = {
-    "sbyte": (-(2**7), 2**7 - 1), "byte": (0, 2**8 - 1), "short": (-(2**15), 2**15 - 1), "ushort": (0, 2**16 - 1),
-    "int": (-(2**31), 2**31 - 1), "uint": (0, 2**32 - 1), "long": (-(2**63), 2**63 - 1), "ulong": (0, 2**64 - 1),
-}  # fmt: skip
+    "sbyte": (-(2**7), 2**7 - 1),
+    "byte": (0, 2**8 - 1),
+    "short": (-(2**15), 2**15 - 1),
+    "ushort": (0, 2**16 - 1),
+    "int": (-(2**31), 2**31 - 1),
+    "uint": (0, 2**32 - 1),
+    "long": (-(2**63), 2**63 - 1),
+    "ulong": (0, 2**64 - 1),
+}
 NUMERIC: Final = frozenset(INTEGRAL_RANGES) | {"float", "double", "decimal"}
 WIDENING: Final[dict[str, frozenset[str]]] = {
-    "sbyte": frozenset("short int long float double decimal".split()),
-    "byte": frozenset("short ushort int uint long ulong float double decimal".split()),
-    "short": frozenset("int long float double decimal".split()),
-    "ushort": frozenset("int uint long ulong float double decimal".split()),
-    "int": frozenset("long float double decimal".split()),
-    "uint": frozenset("long ulong float double decimal".split()),
-    "long": frozenset("float double decimal".split()),
-    "ulong": frozenset("float double decimal".split()),
-    "char": frozenset("ushort int uint long ulong float double decimal".split()),
+    "sbyte": frozenset(["short", "int", "long", "float", "double", "decimal"]),
+    "byte": frozenset(["short", "ushort", "int", "uint", "long", "ulong", "float", "double", "decimal"]),
+    "short": frozenset(["int", "long", "float", "double", "decimal"]),
+    "ushort": frozenset(["int", "uint", "long", "ulong", "float", "double", "decimal"]),
+    "int": frozenset(["long", "float", "double", "decimal"]),
+    "uint": frozenset(["long", "ulong", "float", "double", "decimal"]),
+    "long": frozenset(["float", "double", "decimal"]),
+    "ulong": frozenset(["float", "double", "decimal"]),
+    "char": frozenset(["ushort", "int", "uint", "long", "ulong", "float", "double", "decimal"]),
     "float": frozenset(["double"]),
 }
 _COVARIANT: Final = frozenset(

@@ -70,9 +70,15 @@ class Single(float):
 
 
 BOXES: Final[dict[str, type]] = {
-    "long": Long, "ulong": ULong, "uint": UInt, "short": Short, "ushort": UShort, "byte": Byte, "sbyte": SByte,
+    "long": Long,
+    "ulong": ULong,
+    "uint": UInt,
+    "short": Short,
+    "ushort": UShort,
+    "byte": Byte,
+    "sbyte": SByte,
     "float": Single,
-}  # fmt: skip
+}
 
 
 class Runtime:
@@ -144,7 +150,8 @@ class CsArray(list[Any]):
         super().__init__(items)
         self.element = element
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -159,7 +166,8 @@ class CsList(list[Any]):
         super().__init__(items)
         self.element = element
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other

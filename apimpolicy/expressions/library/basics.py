@@ -119,14 +119,22 @@ define(
     },
 )
 _HIERARCHY = {
-    "SystemException": "Exception", "ArgumentException": "SystemException", "ArithmeticException": "SystemException",
-    "OverflowException": "ArithmeticException", "DivideByZeroException": "ArithmeticException",
-    "FormatException": "SystemException", "InvalidCastException": "SystemException",
-    "InvalidOperationException": "SystemException", "NullReferenceException": "SystemException",
-    "IndexOutOfRangeException": "SystemException", "NotSupportedException": "SystemException",
-    "NotImplementedException": "SystemException", "TimeoutException": "SystemException",
-    "UnauthorizedAccessException": "SystemException", "ApplicationException": "Exception",
-}  # fmt: skip
+    "SystemException": "Exception",
+    "ArgumentException": "SystemException",
+    "ArithmeticException": "SystemException",
+    "OverflowException": "ArithmeticException",
+    "DivideByZeroException": "ArithmeticException",
+    "FormatException": "SystemException",
+    "InvalidCastException": "SystemException",
+    "InvalidOperationException": "SystemException",
+    "NullReferenceException": "SystemException",
+    "IndexOutOfRangeException": "SystemException",
+    "NotSupportedException": "SystemException",
+    "NotImplementedException": "SystemException",
+    "TimeoutException": "SystemException",
+    "UnauthorizedAccessException": "SystemException",
+    "ApplicationException": "Exception",
+}
 for _name, _base in _HIERARCHY.items():
     define(_name, bases=[_base], members=_exception(_name))
 define("ArgumentNullException", bases=["ArgumentException"])
@@ -137,13 +145,21 @@ for _name in ("ArgumentNullException", "ArgumentOutOfRangeException"):
         {f"{_name} new()": _make, f"{_name} new(string)": _make, f"{_name} new(string, string)": _make}
     )
 define("UriFormatException", bases=["FormatException"], members=_exception("UriFormatException"))
-define("KeyNotFoundException", bases=["SystemException"], namespace="System.Collections.Generic",
-       members=_exception("KeyNotFoundException"))  # fmt: skip
+define(
+    "KeyNotFoundException",
+    bases=["SystemException"],
+    namespace="System.Collections.Generic",
+    members=_exception("KeyNotFoundException"),
+)
 define("JsonException", bases=["Exception"], namespace="Newtonsoft.Json", members=_exception("JsonException"))
 for _name in ("JsonReaderException", "JsonSerializationException", "JsonWriterException"):
     define(_name, bases=["JsonException"], namespace="Newtonsoft.Json", members=_exception(_name))
-define("CryptographicException", bases=["SystemException"], namespace="System.Security.Cryptography",
-       members=_exception("CryptographicException"))  # fmt: skip
+define(
+    "CryptographicException",
+    bases=["SystemException"],
+    namespace="System.Security.Cryptography",
+    members=_exception("CryptographicException"),
+)
 define("XmlException", bases=["SystemException"], namespace="System.Xml", members=_exception("XmlException"))
 define("RegexMatchTimeoutException", bases=["TimeoutException"], namespace="System.Text.RegularExpressions")
 define("DecoderFallbackException", bases=["ArgumentException"], namespace="System.Text")
@@ -152,20 +168,78 @@ REFUSED.update(
     {
         name: name
         for name in (
-            "RSA", "RSACryptoServiceProvider", "RSAParameters", "RSACng", "RSASignaturePadding", "RSAEncryptionPadding",
-            "RSAPKCS1SignatureFormatter", "ECDsa", "ECDsaCng", "X509Certificate", "X509Certificate2", "X509Chain",
-            "X509NameType", "X509ContentType", "X500DistinguishedName", "X509Store", "Aes", "AesManaged",
-            "AesCryptoServiceProvider", "Rijndael", "RijndaelManaged", "TripleDES", "DES", "SymmetricAlgorithm",
-            "AsymmetricAlgorithm", "ICryptoTransform", "CryptoStream", "PaddingMode", "CipherMode", "OaepHashMode",
-            "Rfc2898DeriveBytes", "RNGCryptoServiceProvider", "RandomNumberGenerator", "HashAlgorithmName", "SignedXml", "TimeZone",
-            "TimeZoneInfo", "JConstructor", "JRaw", "JsonSerializerSettings", "JsonSerializer", "StringReader",
-            "StringWriter", "MemoryStream", "StreamReader", "Stream", "XmlDocument", "XmlNode", "XmlNodeType",
-            "XPathDocument", "XslCompiledTransform", "IPAddress", "Activator", "Enum", "Lazy", "Lookup", "XmlReader",
-            "IEnumerator", "LinkedList", "SortedDictionary", "SortedList", "SortedSet", "ConcurrentDictionary",
-            "ArrayList", "Hashtable", "BigInteger", "Stopwatch", "IDisposable", "XStreamingElement",
+            "RSA",
+            "RSACryptoServiceProvider",
+            "RSAParameters",
+            "RSACng",
+            "RSASignaturePadding",
+            "RSAEncryptionPadding",
+            "RSAPKCS1SignatureFormatter",
+            "ECDsa",
+            "ECDsaCng",
+            "X509Certificate",
+            "X509Certificate2",
+            "X509Chain",
+            "X509NameType",
+            "X509ContentType",
+            "X500DistinguishedName",
+            "X509Store",
+            "Aes",
+            "AesManaged",
+            "AesCryptoServiceProvider",
+            "Rijndael",
+            "RijndaelManaged",
+            "TripleDES",
+            "DES",
+            "SymmetricAlgorithm",
+            "AsymmetricAlgorithm",
+            "ICryptoTransform",
+            "CryptoStream",
+            "PaddingMode",
+            "CipherMode",
+            "OaepHashMode",
+            "Rfc2898DeriveBytes",
+            "RNGCryptoServiceProvider",
+            "RandomNumberGenerator",
+            "HashAlgorithmName",
+            "SignedXml",
+            "TimeZone",
+            "TimeZoneInfo",
+            "JConstructor",
+            "JRaw",
+            "JsonSerializerSettings",
+            "JsonSerializer",
+            "StringReader",
+            "StringWriter",
+            "MemoryStream",
+            "StreamReader",
+            "Stream",
+            "XmlDocument",
+            "XmlNode",
+            "XmlNodeType",
+            "XPathDocument",
+            "XslCompiledTransform",
+            "IPAddress",
+            "Activator",
+            "Enum",
+            "Lazy",
+            "Lookup",
+            "XmlReader",
+            "IEnumerator",
+            "LinkedList",
+            "SortedDictionary",
+            "SortedList",
+            "SortedSet",
+            "ConcurrentDictionary",
+            "ArrayList",
+            "Hashtable",
+            "BigInteger",
+            "Stopwatch",
+            "IDisposable",
+            "XStreamingElement",
         )
     }
-)  # fmt: skip
+)
 REFUSED.update(
     {name: name for name in ("File", "Directory", "HttpClient", "Task", "Thread", "Environment", "Process", "Console")}
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cmp_to_key
-from typing import Any
+from typing import Any, Final
 
 from apimpolicy.expressions.binder import DEFAULTS, default_of
 from apimpolicy.expressions.errors import CsException, argument_null, invalid_operation, out_of_range
 from apimpolicy.expressions.library.strings import cultural_key
-from apimpolicy.expressions.types import DEFINITIONS, CType, define, make
+from apimpolicy.expressions.types import DEFINITIONS, CType, define
 from apimpolicy.expressions.values import (
     Anonymous,
+    Char,
     Comparer,
     CsArray,
     CsDict,
@@ -26,6 +27,7 @@ from apimpolicy.expressions.values import (
     check_items,
 )
 
+_MISSING: Final = object()
 _GENERIC = "System.Collections.Generic"
 _RANGE_MESSAGE = "Index was out of range. Must be non-negative and less than the size of the collection."
 
@@ -216,10 +218,6 @@ def _copy(source: list[Any], source_at: int, target: list[Any], target_at: int, 
     target[target_at : target_at + count] = source[source_at : source_at + count]
 
 
-def _resize(array: CsArray, count: int) -> None:
-    raise CsException("NotSupportedException", "Array.Resize is not modelled")
-
-
 def _reverse(items: list[Any]) -> None:
     items.reverse()
 
@@ -234,10 +232,19 @@ def _read_only(items: Any) -> Any:
     return items
 
 
-_ENUMERABLE = {"IEnumerable<T>": []}
-define("ICollection<T>", kind="interface", bases=["IEnumerable<T>"], namespace=_GENERIC,
-       members={"int Count": len, "void Add(T)": list_add, "bool Contains(T)": lambda c, v: position(list(c), v) >= 0,
-                "bool Remove(T)": list_remove, "void Clear()": lambda c: c.clear()})  # fmt: skip
+define(
+    "ICollection<T>",
+    kind="interface",
+    bases=["IEnumerable<T>"],
+    namespace=_GENERIC,
+    members={
+        "int Count": len,
+        "void Add(T)": list_add,
+        "bool Contains(T)": lambda c, v: position(list(c), v) >= 0,
+        "bool Remove(T)": list_remove,
+        "void Clear()": lambda c: c.clear(),
+    },
+)
 define(
     "IReadOnlyCollection<T>",
     kind="interface",
@@ -245,9 +252,18 @@ define(
     namespace=_GENERIC,
     members={"int Count": lambda c: count_of(c)},
 )
-define("IList<T>", kind="interface", bases=["ICollection<T>"], namespace=_GENERIC,
-       members={"T this[int]": (list_get, list_set), "int IndexOf(T)": position, "void Insert(int, T)": list_insert,
-                "void RemoveAt(int)": remove_at})  # fmt: skip
+define(
+    "IList<T>",
+    kind="interface",
+    bases=["ICollection<T>"],
+    namespace=_GENERIC,
+    members={
+        "T this[int]": (list_get, list_set),
+        "int IndexOf(T)": position,
+        "void Insert(int, T)": list_insert,
+        "void RemoveAt(int)": remove_at,
+    },
+)
 define(
     "IReadOnlyList<T>",
     kind="interface",
@@ -276,7 +292,8 @@ DEFINITIONS["[]"].add(
     }
 )
 define(
-    "Array", kind="static",
+    "Array",
+    kind="static",
     members={
         "static int IndexOf<T>(T[], T)": lambda a, v: position(a, v),
         "static int IndexOf<T>(T[], T, int)": lambda a, v, s: position(a, v, s),
@@ -297,7 +314,7 @@ define(
         "static void ForEach<T>(T[], Action<T>)": _each,
         "^static U[] ConvertAll<T, U>(T[], Func<T, U>)": lambda types, a, f: CsArray([f(v) for v in a], types[1]),
     },
-)  # fmt: skip
+)
 
 
 def _new_list(types: tuple[CType, ...], capacity: int = 0) -> CsList:
@@ -313,7 +330,9 @@ def _list_of(runtime: Runtime, types: tuple[CType, ...], source: Any) -> CsList:
 
 
 define(
-    "List<T>", bases=["IList<T>", "IReadOnlyList<T>"], namespace=_GENERIC,
+    "List<T>",
+    bases=["IList<T>", "IReadOnlyList<T>"],
+    namespace=_GENERIC,
     members={
         "^List<T> new()": _new_list,
         "^List<T> new(int)": _new_list,
@@ -354,7 +373,7 @@ define(
         "IReadOnlyList<T> AsReadOnly()": _read_only,
         "int BinarySearch(T)": lambda c, v: _binary_search(c, v),
     },
-)  # fmt: skip
+)
 
 
 def _binary_search(items: list[Any], wanted: Any) -> int:
@@ -422,10 +441,17 @@ def _try_add(source: CsDict, key: Any, value: Any) -> bool:
     return True
 
 
-_PAIRS = "IEnumerable<KeyValuePair<K, V>>"
-define("KeyValuePair<K, V>", kind="struct", namespace=_GENERIC,
-       members={"KeyValuePair<K, V> new(K, V)": KeyValuePair, "K Key": lambda p: p.key, "V Value": lambda p: p.value,
-                "string ToString()": lambda p: _text(p)})  # fmt: skip
+define(
+    "KeyValuePair<K, V>",
+    kind="struct",
+    namespace=_GENERIC,
+    members={
+        "KeyValuePair<K, V> new(K, V)": KeyValuePair,
+        "K Key": lambda p: p.key,
+        "V Value": lambda p: p.value,
+        "string ToString()": lambda p: _text(p),
+    },
+)
 _READING: dict[str, Any] = {
     "V this[K]": lambda d, k: d.get(k),
     "int Count": lambda d: len(d.items),
@@ -434,8 +460,13 @@ _READING: dict[str, Any] = {
     "V GetValueOrDefault(K)": _get_or_default,
     "V GetValueOrDefault(K, V)": _get_or_default,
 }
-define("IReadOnlyDictionary<K, V>", kind="interface", namespace=_GENERIC, bases=["IReadOnlyCollection<KeyValuePair<K, V>>"],
-       members={**_READING, "IEnumerable<K> Keys": _dict_keys, "IEnumerable<V> Values": _dict_values})  # fmt: skip
+define(
+    "IReadOnlyDictionary<K, V>",
+    kind="interface",
+    namespace=_GENERIC,
+    bases=["IReadOnlyCollection<KeyValuePair<K, V>>"],
+    members={**_READING, "IEnumerable<K> Keys": _dict_keys, "IEnumerable<V> Values": _dict_values},
+)
 _WRITING: dict[str, Any] = {
     **_READING,
     "V this[K]": (lambda d, k: d.get(k), lambda d, k, v: d.set(k, v)),
@@ -443,10 +474,17 @@ _WRITING: dict[str, Any] = {
     "bool Remove(K)": _dict_remove,
     "void Clear()": lambda d: d.items.clear(),
 }
-define("IDictionary<K, V>", kind="interface", namespace=_GENERIC, bases=["ICollection<KeyValuePair<K, V>>"],
-       members={**_WRITING, "ICollection<K> Keys": _dict_keys, "ICollection<V> Values": _dict_values})  # fmt: skip
 define(
-    "Dictionary<K, V>", namespace=_GENERIC, bases=["IDictionary<K, V>", "IReadOnlyDictionary<K, V>"],
+    "IDictionary<K, V>",
+    kind="interface",
+    namespace=_GENERIC,
+    bases=["ICollection<KeyValuePair<K, V>>"],
+    members={**_WRITING, "ICollection<K> Keys": _dict_keys, "ICollection<V> Values": _dict_values},
+)
+define(
+    "Dictionary<K, V>",
+    namespace=_GENERIC,
+    bases=["IDictionary<K, V>", "IReadOnlyDictionary<K, V>"],
     members={
         "^Dictionary<K, V> new()": _new_dict,
         "^Dictionary<K, V> new(int)": lambda types, n: _new_dict(types),
@@ -460,11 +498,7 @@ define(
         "ICollection<K> Keys": _dict_keys,
         "ICollection<V> Values": _dict_values,
     },
-)  # fmt: skip
-
-
-def _new_sorted(types: tuple[CType, ...]) -> CsDict:
-    return CsDict(types[0], types[1])
+)
 
 
 # -- sets, queues, stacks ----------------------------------------------------------------------------------------
@@ -501,7 +535,9 @@ def _superset(runtime: Runtime, target: CsSet, other: Any) -> bool:
 
 
 define(
-    "HashSet<T>", namespace=_GENERIC, bases=["ISet<T>", "IReadOnlyCollection<T>"],
+    "HashSet<T>",
+    namespace=_GENERIC,
+    bases=["ISet<T>", "IReadOnlyCollection<T>"],
     members={
         "^HashSet<T> new()": lambda types: CsSet(types[0]),
         "^HashSet<T> new(IEqualityComparer<T>)": lambda types, c: CsSet(types[0], c),
@@ -520,8 +556,7 @@ define(
         "!bool Overlaps(IEnumerable<T>)": lambda r, s, o: any(p in s.items for p in _places(r, s, o)),
         "!bool SetEquals(IEnumerable<T>)": lambda r, s, o: s.items.keys() == _places(r, s, o).keys(),
     },
-)  # fmt: skip
-_MISSING = object()
+)
 
 
 def _take_first(queue: CsQueue) -> Any:
@@ -543,7 +578,9 @@ def _peek(items: Any, index: int, name: str) -> Any:
 
 
 define(
-    "Queue<T>", namespace=_GENERIC, bases=["IReadOnlyCollection<T>"],
+    "Queue<T>",
+    namespace=_GENERIC,
+    bases=["IReadOnlyCollection<T>"],
     members={
         "^Queue<T> new()": lambda types: CsQueue((), types[0]),
         "!^Queue<T> new(IEnumerable<T>)": lambda r, types, s: CsQueue(r.each(s), types[0]),
@@ -555,9 +592,11 @@ define(
         "void Clear()": lambda q: q.clear(),
         "T[] ToArray()": lambda q: CsArray(q, q.element),
     },
-)  # fmt: skip
+)
 define(
-    "Stack<T>", namespace=_GENERIC, bases=["IReadOnlyCollection<T>"],
+    "Stack<T>",
+    namespace=_GENERIC,
+    bases=["IReadOnlyCollection<T>"],
     members={
         "^Stack<T> new()": lambda types: CsStack((), types[0]),
         "!^Stack<T> new(IEnumerable<T>)": lambda r, types, s: CsStack(r.each(s), types[0]),
@@ -569,7 +608,7 @@ define(
         "void Clear()": lambda s: s.clear(),
         "T[] ToArray()": lambda s: CsArray(reversed(s), s.element),
     },
-)  # fmt: skip
+)
 
 # -- tuples ----------------------------------------------------------------------------------------------------
 
@@ -598,5 +637,4 @@ for _count in range(1, 8):
     )
 DEFAULTS["KeyValuePair"] = lambda kind: KeyValuePair(default_of(kind.args[0]), default_of(kind.args[1]))
 DEFAULTS["ValueTuple"] = lambda kind: ValueTuple(default_of(arg) for arg in kind.args)
-DEFAULTS["char"] = lambda kind: __import__("apimpolicy.expressions.values", fromlist=["Char"]).Char("\0")
-_ = make
+DEFAULTS["char"] = lambda kind: Char("\0")

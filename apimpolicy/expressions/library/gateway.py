@@ -18,14 +18,12 @@ from apimpolicy.expressions.context import (
     Certificate,
     Deployment,
     Group,
-    Headers,
     Jwt,
     LastError,
     MultiMap,
     Operation,
     PolicyContext,
     Product,
-    Query,
     Request,
     Response,
     Subscription,
@@ -56,11 +54,25 @@ from apimpolicy.expressions.types import (
 from apimpolicy.expressions.values import CsArray, CsDict, CsList, Runtime
 
 CLASSES.update(
-    IProxyRequestContext=PolicyContext, IRequest=Request, IResponse=Response, IMessageBody=Body, IUrl=Url, IApi=Api,
-    IOperation=Operation, IProduct=Product, ISubscription=Subscription, IUser=User, IDeployment=Deployment,
-    ILastError=LastError, IGroup=Group, IUserIdentity=UserIdentity, Jwt=Jwt, BasicAuthCredentials=BasicCredentials,
-    X509Certificate2=Certificate, IWorkspace=Workspace,
-)  # fmt: skip
+    IProxyRequestContext=PolicyContext,
+    IRequest=Request,
+    IResponse=Response,
+    IMessageBody=Body,
+    IUrl=Url,
+    IApi=Api,
+    IOperation=Operation,
+    IProduct=Product,
+    ISubscription=Subscription,
+    IUser=User,
+    IDeployment=Deployment,
+    ILastError=LastError,
+    IGroup=Group,
+    IUserIdentity=UserIdentity,
+    Jwt=Jwt,
+    BasicAuthCredentials=BasicCredentials,
+    X509Certificate2=Certificate,
+    IWorkspace=Workspace,
+)
 TEXT[Url] = str
 
 
@@ -115,18 +127,24 @@ _MAP: dict[str, Any] = {
 
 
 def _map_table(value_type: str) -> dict[str, Any]:
-    return {key.replace("V ", f"{value_type} ").replace("out V)", f"out {value_type})").replace("<V>", f"<{value_type}>"): value
-            for key, value in _MAP.items()}  # fmt: skip
+    return {
+        key.replace("V ", f"{value_type} ")
+        .replace("out V)", f"out {value_type})")
+        .replace("<V>", f"<{value_type}>"): value
+        for key, value in _MAP.items()
+    }
 
 
 define(
-    "VariableDictionary", namespace="", bases=["IEnumerable<KeyValuePair<string, object>>"],
+    "VariableDictionary",
+    namespace="",
+    bases=["IEnumerable<KeyValuePair<string, object>>"],
     members={
         **_map_table("object"),
         "^T GetValueOrDefault<T>(string)": _variable_as,
         "^T GetValueOrDefault<T>(string variableName, T defaultValue)": _variable_as_or,
     },
-)  # fmt: skip
+)
 define(
     "ParameterDictionary",
     namespace="",
@@ -223,13 +241,15 @@ def _form(body: Body, preserve: bool) -> CsDict:
 
 
 define(
-    "IMessageBody", kind="interface", namespace="",
+    "IMessageBody",
+    kind="interface",
+    namespace="",
     members={
         "!^T As<T>(bool preserveContent=false)": body_as,
         "IDictionary<string, IList<string>> AsFormUrlEncodedContent(bool preserveContent=false)": _form,
         "IDictionary<string, IList<string>> FormUrlEncodedContent": lambda b: _form(b, True),
     },
-)  # fmt: skip
+)
 
 # -- tokens and credentials --------------------------------------------------------------------------------------
 
@@ -308,16 +328,19 @@ def _claim_text(claims: CsDict, name: str, fallback: str | None = None) -> str |
 
 
 define(
-    "ClaimDictionary", namespace="", bases=["IReadOnlyDictionary<string, string[]>"],
+    "ClaimDictionary",
+    namespace="",
+    bases=["IReadOnlyDictionary<string, string[]>"],
     members={
         "string GetValueOrDefault(string)": _claim_text,
         "string GetValueOrDefault(string, string)": _claim_text,
         "bool ContainsKey(string)": lambda c, k: c.has(k),
         "string[] this[string]": lambda c, k: c.get(k),
     },
-)  # fmt: skip
+)
 define(
-    "Jwt", namespace="",
+    "Jwt",
+    namespace="",
     members={
         "string Algorithm": lambda t: t.header.get("alg"),
         "string Type": lambda t: t.header.get("typ"),
@@ -330,9 +353,16 @@ define(
         "string Issuer": _claim("iss"),
         "string Subject": _claim("sub"),
     },
-)  # fmt: skip
-define("BasicAuthCredentials", namespace="",
-       members={"string UserId": attrgetter("user_id"), "string Username": attrgetter("user_id"), "string Password": attrgetter("password")})  # fmt: skip
+)
+define(
+    "BasicAuthCredentials",
+    namespace="",
+    members={
+        "string UserId": attrgetter("user_id"),
+        "string Username": attrgetter("user_id"),
+        "string Password": attrgetter("password"),
+    },
+)
 
 
 def _try(parse: Any) -> Any:
@@ -467,9 +497,13 @@ _interface(
 )
 _interface(
     "IOperation",
-    {"string Id": attrgetter("id"), "string Method": attrgetter("method"), "string Name": attrgetter("name"),
-     "string UrlTemplate": attrgetter("url_template")},
-)  # fmt: skip
+    {
+        "string Id": attrgetter("id"),
+        "string Method": attrgetter("method"),
+        "string Name": attrgetter("name"),
+        "string UrlTemplate": attrgetter("url_template"),
+    },
+)
 _interface("IGroup", {"string Id": attrgetter("id"), "string Name": attrgetter("name")})
 _interface("IUserIdentity", {"string Id": attrgetter("id"), "string Provider": attrgetter("provider")})
 _interface(
@@ -545,7 +579,8 @@ _interface(
     },
 )
 define(
-    "X509Certificate2", namespace="System.Security.Cryptography.X509Certificates",
+    "X509Certificate2",
+    namespace="System.Security.Cryptography.X509Certificates",
     members={
         "string Thumbprint": attrgetter("thumbprint"),
         "string Subject": attrgetter("subject"),
@@ -561,7 +596,7 @@ define(
         "string GetCertHashString()": attrgetter("thumbprint"),
         "string GetSerialNumberString()": attrgetter("serial_number"),
     },
-)  # fmt: skip
+)
 define(
     "X500DistinguishedName",
     namespace="System.Security.Cryptography.X509Certificates",

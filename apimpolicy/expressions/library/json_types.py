@@ -37,6 +37,7 @@ from apimpolicy.expressions.json_values import (
 )
 from apimpolicy.expressions.library import numeric
 from apimpolicy.expressions.library.strings import fold
+from apimpolicy.expressions.numbers import to_single
 from apimpolicy.expressions.runtime_types import CLASSES, describe, dotnet_name, instance_check
 from apimpolicy.expressions.text import format_value, to_text
 from apimpolicy.expressions.types import (
@@ -60,11 +61,28 @@ from apimpolicy.expressions.values import (
 
 TOKEN_TYPES: Final = define_enum(
     "JTokenType",
-    {"None": 0, "Object": 1, "Array": 2, "Constructor": 3, "Property": 4, "Comment": 5, "Integer": 6, "Float": 7,
-     "String": 8, "Boolean": 9, "Null": 10, "Undefined": 11, "Date": 12, "Raw": 13, "Bytes": 14, "Guid": 15, "Uri": 16,
-     "TimeSpan": 17},
+    {
+        "None": 0,
+        "Object": 1,
+        "Array": 2,
+        "Constructor": 3,
+        "Property": 4,
+        "Comment": 5,
+        "Integer": 6,
+        "Float": 7,
+        "String": 8,
+        "Boolean": 9,
+        "Null": 10,
+        "Undefined": 11,
+        "Date": 12,
+        "Raw": 13,
+        "Bytes": 14,
+        "Guid": 15,
+        "Uri": 16,
+        "TimeSpan": 17,
+    },
     "Newtonsoft.Json.Linq",
-)  # fmt: skip
+)
 define_enum("Formatting", {"None": 0, "Indented": 1}, "Newtonsoft.Json")
 _LINQ: Final = "Newtonsoft.Json.Linq"
 CLASSES.update(JToken=JToken, JContainer=JContainer, JObject=JObject, JArray=JArray, JProperty=JProperty, JValue=JValue)
@@ -161,7 +179,7 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "double": ("Double", numeric.change_to_double),
     "decimal": ("Decimal", numeric.change_to_decimal),
     "bool": ("Boolean", numeric.change_to_bool),
-    "float": ("Single", lambda v: numeric.to_single(numeric.change_to_double(v))),
+    "float": ("Single", lambda v: to_single(numeric.change_to_double(v))),
 }
 for _kind in INTEGRAL_RANGES:
     _NUMBERS[_kind] = (dotnet_name(make(_kind))[7:], (lambda k: lambda v: numeric.change_to_integer(v, k))(_kind))
@@ -189,8 +207,23 @@ def token_string(token: JToken | None) -> str | None:
 
 
 EXPLICIT[("JToken", "string")] = token_string
-for _kind in ("string", "bool", "int", "long", "double", "decimal", "float", "char", "DateTime", "DateTimeOffset", "TimeSpan",
-              "Guid", "Uri", "byte[]", *INTEGRAL_RANGES):  # fmt: skip
+for _kind in (
+    "string",
+    "bool",
+    "int",
+    "long",
+    "double",
+    "decimal",
+    "float",
+    "char",
+    "DateTime",
+    "DateTimeOffset",
+    "TimeSpan",
+    "Guid",
+    "Uri",
+    "byte[]",
+    *INTEGRAL_RANGES,
+):
     IMPLICIT[(_kind, "JToken")] = token_of
     if _kind not in ("string", "Uri", "byte[]"):
         IMPLICIT[(f"{_kind}?", "JToken")] = token_of
@@ -215,10 +248,18 @@ def change_type(value: Any, target: CType) -> Any:
 
 
 _CHANGES: Final[dict[str, Callable[[Any], Any]]] = {
-    "string": to_text, "double": numeric.change_to_double, "float": lambda v: numeric.to_single(numeric.change_to_double(v)),
-    "decimal": numeric.change_to_decimal, "bool": numeric.change_to_bool, "DateTime": to_date, "DateTimeOffset": to_moment,
-    "Guid": to_guid, "Uri": to_uri, "TimeSpan": to_span, "char": lambda v: numeric._to_char(v),
-}  # fmt: skip
+    "string": to_text,
+    "double": numeric.change_to_double,
+    "float": lambda v: to_single(numeric.change_to_double(v)),
+    "decimal": numeric.change_to_decimal,
+    "bool": numeric.change_to_bool,
+    "DateTime": to_date,
+    "DateTimeOffset": to_moment,
+    "Guid": to_guid,
+    "Uri": to_uri,
+    "TimeSpan": to_span,
+    "char": lambda v: numeric._to_char(v),
+}
 
 
 def value_as(token: JToken | None, target: CType) -> Any:
@@ -438,8 +479,8 @@ def _add_beside(token: JToken, value: Any, shift: int) -> None:
         index = next(i for i, one in enumerate(parent.items) if one is token)
         parent.items.insert(index + shift, adopt(to_child(value), parent))
     elif isinstance(parent, JObject) and isinstance(value, JProperty):
-        entries = list(parent.properties.values())
-        index = next(i for i, one in enumerate(entries) if one is token)
+        entries: list[JProperty] = list(parent.properties.values())
+        index = next(i for i, sibling in enumerate(entries) if sibling is token)
         parent.attach(value)
         entries.insert(index + shift, parent.properties[value.name])
         parent.properties = {one.name: one for one in entries}
@@ -628,7 +669,8 @@ def _wrong_root(name: str, wanted: str, token: JToken) -> CsException:
     item = starts.get(_class_name(token)) or type_of(token).label
     return CsException(
         "JsonReaderException",
-        f"Error reading {name} from JsonReader. Current JsonReader item is not {wanted}: {item}. Path '', line 1, position 1.",
+        f"Error reading {name} from JsonReader. Current JsonReader item is not {wanted}: {item}."
+        " Path '', line 1, position 1.",
     )
 
 
@@ -736,7 +778,9 @@ define("JsonMergeSettings", namespace=_LINQ)
 define("JContainer", bases=["JToken"], namespace=_LINQ, members=_CONTENT)
 
 define(
-    "JObject", bases=["JContainer"], namespace=_LINQ,
+    "JObject",
+    bases=["JContainer"],
+    namespace=_LINQ,
     members={
         "JObject new()": new_object,
         "JObject new(JObject)": clone,
@@ -745,7 +789,9 @@ define(
         "JProperty Property(string)": object_property,
         "JProperty Property(string, StringComparison)": object_property,
         "IEnumerable<JProperty> Properties()": lambda t: CsList(t.properties.values(), make("JProperty")),
-        "IEnumerable<JToken> PropertyValues()": lambda t: CsList([p.value for p in t.properties.values()], make("JToken")),
+        "IEnumerable<JToken> PropertyValues()": lambda t: CsList(
+            [p.value for p in t.properties.values()], make("JToken")
+        ),
         "void Add(string, JToken)": _object_add,
         "bool Remove(string)": _object_remove,
         "bool ContainsKey(string)": lambda t, k: k in t.properties,
@@ -757,9 +803,11 @@ define(
         "static JObject FromObject(object)": lambda v: _from_object(v, JObject, "JObject"),
         "JObject DeepClone()": clone,
     },
-)  # fmt: skip
+)
 define(
-    "JArray", bases=["JContainer", "IList<JToken>"], namespace=_LINQ,
+    "JArray",
+    bases=["JContainer", "IList<JToken>"],
+    namespace=_LINQ,
     members={
         "JArray new()": JArray,
         "JArray new(JArray)": clone,
@@ -779,7 +827,7 @@ define(
         "static JArray FromObject(object)": lambda v: _from_object(v, JArray, "JArray"),
         "JArray DeepClone()": clone,
     },
-)  # fmt: skip
+)
 
 
 def _set_property(token: JProperty, value: JToken | None) -> None:
@@ -793,16 +841,20 @@ def _set_value(token: JValue, value: Any) -> None:
 
 
 define(
-    "JProperty", bases=["JContainer"], namespace=_LINQ,
+    "JProperty",
+    bases=["JContainer"],
+    namespace=_LINQ,
     members={
         "JProperty new(string, object)": new_property,
         "JProperty new(string, params object[])": lambda name, items: new_property(name, CsList(items)),
         "string Name": lambda t: t.name,
         "JToken Value": (lambda t: t.value, _set_property),
     },
-)  # fmt: skip
+)
 define(
-    "JValue", bases=["JToken", "IComparable"], namespace=_LINQ,
+    "JValue",
+    bases=["JToken", "IComparable"],
+    namespace=_LINQ,
     members={
         "JValue new(object)": to_child,
         "JValue new(string)": JValue,
@@ -816,9 +868,11 @@ define(
         "bool Equals(JValue)": deep_equals,
         "bool Equals(object)": lambda t, o: isinstance(o, JValue) and deep_equals(t, o),
     },
-)  # fmt: skip
+)
 define(
-    "JsonConvert", kind="static", namespace="Newtonsoft.Json",
+    "JsonConvert",
+    kind="static",
+    namespace="Newtonsoft.Json",
     members={
         "!static string SerializeObject(object)": serialize_object,
         "!static string SerializeObject(object, Formatting)": serialize_object,
@@ -827,7 +881,7 @@ define(
         "static string ToString(object)": lambda v: value_json(v.value if isinstance(v, JValue) else v),
         "static string ToString(string)": value_json,
     },
-)  # fmt: skip
+)
 extend(
     {
         "^T Value<T>(JToken)": lambda types, t: value_as(_not_null(t), types[0]),

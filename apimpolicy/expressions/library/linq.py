@@ -54,7 +54,7 @@ def _where_index(runtime: Runtime, items: Any, test: Fn) -> Iterator[Any]:
 
 
 def _select(runtime: Runtime, items: Any, pick: Fn) -> Iterator[Any]:
-    return map(pick, runtime.each(items))
+    yield from map(pick, runtime.each(items))
 
 
 def _select_index(runtime: Runtime, items: Any, pick: Fn) -> Iterator[Any]:
@@ -133,7 +133,7 @@ def _except(runtime: Runtime, items: Any, more: Any, comparer: Comparer | None =
 
 
 def _reverse(runtime: Runtime, items: Any) -> Iterator[Any]:
-    return reversed(list(runtime.each(items)))
+    yield from reversed(list(runtime.each(items)))
 
 
 def _zip(runtime: Runtime, items: Any, more: Any, result: Fn) -> Iterator[Any]:
@@ -170,7 +170,7 @@ def _cast(runtime: Runtime, types: Types, items: Any) -> Sequence:
 
     def start() -> Iterator[Any]:
         for one in runtime.each(items):
-            if one is None and not target.is_value or one is not None and check(one):
+            if (one is None and not target.is_value) or (one is not None and check(one)):
                 yield one
             elif one is None:
                 raise CsException("NullReferenceException", "Object reference not set to an instance of an object.")
@@ -197,7 +197,7 @@ def _ordered(runtime: Runtime, source: Any, keys: list[tuple[Any, bool, Any]]) -
         try:
             for pick, descending, comparer in reversed(keys):
                 rank = sort_key if comparer is None else comparer.order
-                items.sort(key=lambda one: rank(pick(one)), reverse=descending)  # noqa: B023 - used at once
+                items.sort(key=lambda one: rank(pick(one)), reverse=descending)
         except TypeError:
             raise CsException("ArgumentException", "At least one object must implement IComparable.") from None
         return iter(items)
@@ -530,21 +530,23 @@ _TABLE: dict[str, Any] = {
     "!IOrderedEnumerable<T> ThenByDescending<T, K>(IOrderedEnumerable<T>, Func<T, K>)": _then(True),
     "!IOrderedEnumerable<T> ThenByDescending<T, K>(IOrderedEnumerable<T>, Func<T, K>, IComparer<K>)": _then(True),
     f"!^IEnumerable<IGrouping<K, T>> GroupBy<T, K>({_E}, Func<T, K>)": _group_by,
-    f"!^IEnumerable<IGrouping<K, T>> GroupBy<T, K>({_E}, Func<T, K>, IEqualityComparer<K>)":
-        lambda r, t, s, p, c: _group_by(r, t, s, p, None, c),
+    f"!^IEnumerable<IGrouping<K, T>> GroupBy<T, K>({_E}, Func<T, K>, IEqualityComparer<K>)": lambda r, t, s, p, c: (
+        _group_by(r, t, s, p, None, c)
+    ),
     f"!^IEnumerable<IGrouping<K, E>> GroupBy<T, K, E>({_E}, Func<T, K>, Func<T, E>)": _group_by,
     f"!^IEnumerable<R> GroupBy<T, K, R>({_E}, Func<T, K>, Func<K, IEnumerable<T>, R>)": _group_result,
     f"!^ILookup<K, T> ToLookup<T, K>({_E}, Func<T, K>)": _group_by,
     f"!IEnumerable<R> Join<T, I, K, R>({_E}, IEnumerable<I>, Func<T, K>, Func<I, K>, Func<T, I, R>)": lazy(_join),
-    f"!^IEnumerable<R> GroupJoin<T, I, K, R>({_E}, IEnumerable<I>, Func<T, K>, Func<I, K>, Func<T, IEnumerable<I>, R>)":
-        _group_join,
+    f"!^IEnumerable<R> GroupJoin<T, I, K, R>({_E}, IEnumerable<I>, Func<T, K>, Func<I, K>, "
+    "Func<T, IEnumerable<I>, R>)": _group_join,
     f"!^List<T> ToList<T>({_E})": _to_list,
     f"!^T[] ToArray<T>({_E})": _to_array,
     f"!^HashSet<T> ToHashSet<T>({_E})": _to_set,
     f"!^HashSet<T> ToHashSet<T>({_E}, {_CMP})": _to_set,
     f"!^Dictionary<K, T> ToDictionary<T, K>({_E}, Func<T, K>)": _to_dictionary,
-    f"!^Dictionary<K, T> ToDictionary<T, K>({_E}, Func<T, K>, IEqualityComparer<K>)":
-        lambda r, t, s, k, c: _to_dictionary(r, t, s, k, None, c),
+    f"!^Dictionary<K, T> ToDictionary<T, K>({_E}, Func<T, K>, IEqualityComparer<K>)": lambda r, t, s, k, c: (
+        _to_dictionary(r, t, s, k, None, c)
+    ),
     f"!^Dictionary<K, V> ToDictionary<T, K, V>({_E}, Func<T, K>, Func<T, V>)": _to_dictionary,
     f"!^Dictionary<K, V> ToDictionary<T, K, V>({_E}, Func<T, K>, Func<T, V>, IEqualityComparer<K>)": _to_dictionary,
     f"!T First<T>({_E})": _first,
@@ -578,7 +580,7 @@ _TABLE: dict[str, Any] = {
     f"!A Aggregate<T, A>({_E}, A, Func<A, T, A>)": _aggregate_seed,
     f"!R Aggregate<T, A, R>({_E}, A, Func<A, T, A>, Func<A, R>)": _aggregate_seed,
     f"{_E} AsEnumerable<T>({_E})": lambda s: s,
-}  # fmt: skip
+}
 for _kind in ("int", "long", "float", "double", "decimal"):
     _mean = _kind if _kind in ("decimal", "float") else "double"
     for _mark in ("", "?"):
@@ -590,11 +592,16 @@ define("IEnumerableOfObject", kind="interface", namespace="System.Collections")
 DEFINITIONS["IEnumerable"].bases = ("IEnumerableOfObject",)
 extend(_TABLE)
 define(
-    "Enumerable", kind="static", namespace="System.Linq",
+    "Enumerable",
+    kind="static",
+    namespace="System.Linq",
     members={
         "!static IEnumerable<int> Range(int, int)": _range,
         "static IEnumerable<T> Repeat<T>(T, int)": _repeat,
         "^static IEnumerable<T> Empty<T>()": lambda types: CsArray((), types[0]),
-        **{f"{key[: len(key) - len(key.lstrip('!^~'))]}static {key.lstrip('!^~')}": value for key, value in _TABLE.items()},
+        **{
+            f"{key[: len(key) - len(key.lstrip('!^~'))]}static {key.lstrip('!^~')}": value
+            for key, value in _TABLE.items()
+        },
     },
-)  # fmt: skip
+)

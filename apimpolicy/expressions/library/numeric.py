@@ -40,17 +40,31 @@ from apimpolicy.expressions.values import Char, CsArray, wrap_int
 
 define("IFormatProvider", kind="interface")
 define(
-    "CultureInfo", bases=["IFormatProvider"], namespace="System.Globalization",
+    "CultureInfo",
+    bases=["IFormatProvider"],
+    namespace="System.Globalization",
     members={"static CultureInfo InvariantCulture": None, "static CultureInfo CurrentCulture": None},
-)  # fmt: skip
+)
 define_enum("MidpointRounding", {"ToEven": 0, "AwayFromZero": 1})
 _STYLES = define_enum(
     "NumberStyles",
-    {"None": 0, "AllowLeadingWhite": 1, "AllowTrailingWhite": 2, "AllowLeadingSign": 4, "Integer": 7, "AllowThousands": 64,
-     "AllowDecimalPoint": 32, "AllowExponent": 128, "Number": 111, "Float": 167, "Any": 511, "AllowHexSpecifier": 512,
-     "HexNumber": 515},
+    {
+        "None": 0,
+        "AllowLeadingWhite": 1,
+        "AllowTrailingWhite": 2,
+        "AllowLeadingSign": 4,
+        "Integer": 7,
+        "AllowThousands": 64,
+        "AllowDecimalPoint": 32,
+        "AllowExponent": 128,
+        "Number": 111,
+        "Float": 167,
+        "Any": 511,
+        "AllowHexSpecifier": 512,
+        "HexNumber": 515,
+    },
     "System.Globalization",
-)  # fmt: skip
+)
 
 
 def attempt(parse: Callable[[Any], Any], default: Any) -> Callable[..., tuple[bool, Any]]:
@@ -103,7 +117,7 @@ def parse_char(text: str | None) -> Char:
 
 
 def compare_values(left: Any, right: Any) -> int:
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _integral_members(kind: str) -> dict[str, Any]:
@@ -491,9 +505,15 @@ _CONVERT: dict[str, Any] = {
     "static byte[] FromBase64String(string)": from_base64,
 }
 for _name, _kind in {
-    "ToInt32": "int", "ToInt64": "long", "ToInt16": "short", "ToByte": "byte", "ToSByte": "sbyte", "ToUInt16": "ushort",
-    "ToUInt32": "uint", "ToUInt64": "ulong",
-}.items():  # fmt: skip
+    "ToInt32": "int",
+    "ToInt64": "long",
+    "ToInt16": "short",
+    "ToByte": "byte",
+    "ToSByte": "sbyte",
+    "ToUInt16": "ushort",
+    "ToUInt32": "uint",
+    "ToUInt64": "ulong",
+}.items():
     _CONVERT[f"static {_kind} {_name}(object)"] = (lambda k: lambda v: change_to_integer(v, k))(_kind)
     _CONVERT[f"static {_kind} {_name}(object, IFormatProvider)"] = (lambda k: lambda v, c: change_to_integer(v, k))(
         _kind

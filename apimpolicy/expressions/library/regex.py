@@ -7,8 +7,8 @@ short input, one that can backtrack polynomially gets bounded input. More is a B
 from __future__ import annotations
 
 import re
-import re._constants as sre
-import re._parser as sre_parser
+import re._constants as sre  # type: ignore[import-not-found]
+import re._parser as sre_parser  # type: ignore[import-not-found]
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -20,15 +20,31 @@ from apimpolicy.expressions.text import TEXT
 from apimpolicy.expressions.types import STRING, define, define_enum
 from apimpolicy.expressions.values import CsArray, CsList, Runtime, check_text
 
-_OPTIONS: Final = define_enum(
+define_enum(
     "RegexOptions",
-    {"None": 0, "IgnoreCase": 1, "Multiline": 2, "ExplicitCapture": 4, "Compiled": 8, "Singleline": 16,
-     "IgnorePatternWhitespace": 32, "RightToLeft": 64, "ECMAScript": 256, "CultureInvariant": 512},
+    {
+        "None": 0,
+        "IgnoreCase": 1,
+        "Multiline": 2,
+        "ExplicitCapture": 4,
+        "Compiled": 8,
+        "Singleline": 16,
+        "IgnorePatternWhitespace": 32,
+        "RightToLeft": 64,
+        "ECMAScript": 256,
+        "CultureInvariant": 512,
+    },
     "System.Text.RegularExpressions",
-)  # fmt: skip
+)
 _CATEGORIES: Final = {
-    "L": r"[^\W\d_]", "Lu": "[A-ZÀ-ÖØ-ÞĀ-Ż]", "Ll": "[a-zß-öø-ÿ]", "N": r"\d", "Nd": r"\d", "P": r"[^\w\s]", "Z": r"\s",
-}  # fmt: skip
+    "L": r"[^\W\d_]",
+    "Lu": "[A-ZÀ-ÖØ-ÞĀ-Ż]",
+    "Ll": "[a-zß-öø-ÿ]",
+    "N": r"\d",
+    "Nd": r"\d",
+    "P": r"[^\w\s]",
+    "Z": r"\s",
+}
 _MAX_EXPONENTIAL: Final = 28
 _MAX_POLYNOMIAL: Final = {0: 1_000_000, 1: 1_000_000, 2: 50_000, 3: 5_000}
 
@@ -222,11 +238,14 @@ def _accepts(item: Any) -> Callable[[int], bool]:
 
 
 def _class_accepts(items: Any) -> Callable[[int], bool]:
-    checks = {
-        sre.CATEGORY_DIGIT: str.isdigit, sre.CATEGORY_SPACE: str.isspace,
-        sre.CATEGORY_WORD: lambda c: c.isalnum() or c == "_", sre.CATEGORY_NOT_DIGIT: lambda c: not c.isdigit(),
-        sre.CATEGORY_NOT_SPACE: lambda c: not c.isspace(), sre.CATEGORY_NOT_WORD: lambda c: not (c.isalnum() or c == "_"),
-    }  # fmt: skip
+    checks: dict[Any, Callable[[str], bool]] = {
+        sre.CATEGORY_DIGIT: str.isdigit,
+        sre.CATEGORY_SPACE: str.isspace,
+        sre.CATEGORY_WORD: lambda c: c.isalnum() or c == "_",
+        sre.CATEGORY_NOT_DIGIT: lambda c: not c.isdigit(),
+        sre.CATEGORY_NOT_SPACE: lambda c: not c.isspace(),
+        sre.CATEGORY_NOT_WORD: lambda c: not (c.isalnum() or c == "_"),
+    }
 
     def accept(code: int) -> bool:
         negated = False
@@ -336,8 +355,12 @@ def _expand(template: str, one: Group) -> str:
         if symbol == "+":
             return one.groups()[-1].value
         return {
-            "$": "$", "&": one.value, "`": one.text[: one.found.start()], "'": one.text[one.found.end() :], "_": one.text
-        }[symbol]  # fmt: skip
+            "$": "$",
+            "&": one.value,
+            "`": one.text[: one.found.start()],
+            "'": one.text[one.found.end() :],
+            "_": one.text,
+        }[symbol]
 
     return _SUBSTITUTION.sub(piece, template)
 
@@ -391,14 +414,15 @@ TEXT[Group] = lambda one: one.value
 TEXT[Pattern] = lambda one: one.source
 _SPACE: Final = "System.Text.RegularExpressions"
 define(
-    "Capture", namespace=_SPACE,
+    "Capture",
+    namespace=_SPACE,
     members={
         "string Value": lambda g: g.value,
         "int Index": lambda g: g.at,
         "int Length": lambda g: len(g.value),
         "string ToString()": lambda g: g.value,
     },
-)  # fmt: skip
+)
 define(
     "Group",
     bases=["Capture"],
@@ -406,21 +430,25 @@ define(
     members={"bool Success": lambda g: g.success, "string Name": lambda g: g.name},
 )
 define(
-    "GroupCollection", bases=["IEnumerable<Group>"], namespace=_SPACE,
+    "GroupCollection",
+    bases=["IEnumerable<Group>"],
+    namespace=_SPACE,
     members={
         "Group this[int]": lambda m, i: m.group(i),
         "Group this[string]": lambda m, n: m.group(n),
         "int Count": lambda m: len(m.pattern.names),
     },
-)  # fmt: skip
+)
 define(
-    "Match", bases=["Group"], namespace=_SPACE,
+    "Match",
+    bases=["Group"],
+    namespace=_SPACE,
     members={
         "GroupCollection Groups": lambda m: GroupView(m),
         "!Match NextMatch()": _next_match,
         "string Result(string)": lambda m, t: _expand(t, m),
     },
-)  # fmt: skip
+)
 
 
 class GroupView:
@@ -443,9 +471,11 @@ class GroupView:
 
 
 define(
-    "MatchCollection", bases=["IEnumerable<Match>"], namespace=_SPACE,
+    "MatchCollection",
+    bases=["IEnumerable<Match>"],
+    namespace=_SPACE,
     members={"int Count": len, "Match this[int]": lambda c, i: c[i]},
-)  # fmt: skip
+)
 _STATIC: dict[str, Any] = {}
 for _suffix, _make in (("", lambda p: pattern_of(p)), (", RegexOptions", lambda p, o: pattern_of(p, int(o)))):
     _build: Callable[..., Pattern] = _make
@@ -470,7 +500,8 @@ for _suffix, _make in (("", lambda p: pattern_of(p)), (", RegexOptions", lambda 
         }
     )
 define(
-    "Regex", namespace=_SPACE,
+    "Regex",
+    namespace=_SPACE,
     members={
         "Regex new(string)": pattern_of,
         "Regex new(string, RegexOptions)": lambda p, o: pattern_of(p, int(o)),
@@ -489,5 +520,4 @@ define(
         "!string[] Split(string, int)": _split,
         "string ToString()": lambda p: p.source,
     },
-)  # fmt: skip
-_ = _OPTIONS
+)

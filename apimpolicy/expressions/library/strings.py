@@ -12,12 +12,21 @@ from apimpolicy.expressions.values import Char, Comparer, CsArray, Runtime, chec
 
 COMPARISON = define_enum(
     "StringComparison",
-    {"CurrentCulture": 0, "CurrentCultureIgnoreCase": 1, "InvariantCulture": 2, "InvariantCultureIgnoreCase": 3,
-     "Ordinal": 4, "OrdinalIgnoreCase": 5},
-)  # fmt: skip
+    {
+        "CurrentCulture": 0,
+        "CurrentCultureIgnoreCase": 1,
+        "InvariantCulture": 2,
+        "InvariantCultureIgnoreCase": 3,
+        "Ordinal": 4,
+        "OrdinalIgnoreCase": 5,
+    },
+)
 define_enum("StringSplitOptions", {"None": 0, "RemoveEmptyEntries": 1})
 _IGNORE: Final = frozenset({1, 3, 5})
-_SPACE: Final = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACE: Final = (
+    " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 def fold(text: str) -> str:
@@ -52,7 +61,7 @@ def compare(left: str | None, right: str | None, comparison: int) -> int:
         a, b = cultural_key(left)[0], cultural_key(right)[0]
     else:
         a, b = cultural_key(left), cultural_key(right)
-    return (a > b) - (a < b)
+    return int(a > b) - int(a < b)
 
 
 def ordinal_difference(left: str, right: str) -> int:
@@ -210,8 +219,8 @@ def _split_any(text: str, marks: list[str], count: int, drop: bool) -> list[str]
             parts.append(piece)
         start = match.end()
     if drop and len(parts) == count - 1:
-        while (match := pattern.match(text, start)) is not None:
-            start = match.end()
+        while (skipped := pattern.match(text, start)) is not None:
+            start = skipped.end()
     last = text[start:]
     if last or not drop:
         parts.append(last)

@@ -75,7 +75,8 @@ def _set_length(one: Builder, length: int) -> None:
 
 
 define(
-    "StringBuilder", namespace="System.Text",
+    "StringBuilder",
+    namespace="System.Text",
     members={
         "StringBuilder new()": Builder,
         "StringBuilder new(int)": lambda n: Builder(),
@@ -101,7 +102,7 @@ define(
         "string ToString()": lambda b: b.text(),
         "string ToString(int, int)": lambda b, i, n: substring(b.text(), i, n),
     },
-)  # fmt: skip
+)
 
 
 class Encoding:
@@ -150,7 +151,8 @@ def _named(name: str | None) -> Encoding:
 
 
 define(
-    "Encoding", namespace="System.Text",
+    "Encoding",
+    namespace="System.Text",
     members={
         "static Encoding UTF8": _ENCODINGS["utf-8"],
         "static Encoding Default": _ENCODINGS["utf-8"],
@@ -166,9 +168,16 @@ define(
         "int GetByteCount(string)": lambda e, s: len(e.encode(s)),
         "string EncodingName": lambda e: e.label,
     },
-)  # fmt: skip
-define("UTF8Encoding", bases=["Encoding"], namespace="System.Text",
-       members={"UTF8Encoding new()": lambda: _ENCODINGS["utf-8"], "UTF8Encoding new(bool)": lambda b: _ENCODINGS["utf-8"]})  # fmt: skip
+)
+define(
+    "UTF8Encoding",
+    bases=["Encoding"],
+    namespace="System.Text",
+    members={
+        "UTF8Encoding new()": lambda: _ENCODINGS["utf-8"],
+        "UTF8Encoding new(bool)": lambda b: _ENCODINGS["utf-8"],
+    },
+)
 define(
     "ASCIIEncoding",
     bases=["Encoding"],
@@ -191,11 +200,13 @@ def _html_encode(text: str) -> str:
 
 
 define(
-    "WebUtility", kind="static", namespace="System.Net",
+    "WebUtility",
+    kind="static",
+    namespace="System.Net",
     members={
         "static string UrlEncode(string)": _null_safe(_url_encode),
         "static string UrlDecode(string)": _null_safe(urllib.parse.unquote_plus),
         "static string HtmlEncode(string)": _null_safe(_html_encode),
         "static string HtmlDecode(string)": _null_safe(html.unescape),
     },
-)  # fmt: skip
+)

@@ -40,10 +40,20 @@ _DAYS: Final = define_enum(
 )
 define_enum(
     "DateTimeStyles",
-    {"None": 0, "AllowLeadingWhite": 1, "AllowTrailingWhite": 2, "AllowInnerWhite": 4, "AllowWhiteSpaces": 7,
-     "NoCurrentDateDefault": 8, "AdjustToUniversal": 16, "AssumeLocal": 32, "AssumeUniversal": 64, "RoundtripKind": 128},
+    {
+        "None": 0,
+        "AllowLeadingWhite": 1,
+        "AllowTrailingWhite": 2,
+        "AllowInnerWhite": 4,
+        "AllowWhiteSpaces": 7,
+        "NoCurrentDateDefault": 8,
+        "AdjustToUniversal": 16,
+        "AssumeLocal": 32,
+        "AssumeUniversal": 64,
+        "RoundtripKind": 128,
+    },
     "System.Globalization",
-)  # fmt: skip
+)
 MS: Final = 10_000
 
 
@@ -58,7 +68,10 @@ def now(runtime: Runtime) -> DateTime:
 # -- parsing ---------------------------------------------------------------------------------------------------
 
 _MONTH_NAMES: Final = {name.lower()[:3]: i + 1 for i, name in enumerate(dates._MONTHS)}
-_TIME: Final = r"(?:[T ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?\s*(?P<half>[AaPp][Mm])?)?\s*(?P<zone>Z|GMT|UTC|[+-]\d{1,2}:?\d{2})?"
+_TIME: Final = (
+    r"(?:[T ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?"
+    r"\s*(?P<half>[AaPp][Mm])?)?\s*(?P<zone>Z|GMT|UTC|[+-]\d{1,2}:?\d{2})?"
+)
 _PATTERNS: Final = tuple(
     re.compile(rf"^\s*{head}{_TIME}\s*$", re.ASCII | re.I)
     for head in (
@@ -160,7 +173,7 @@ def _exact_regex(pattern: str) -> str:
         letter, count = token[0], len(token)
         if letter == "y":
             return group("y", rf"\d{{{count}}}")
-        if letter == "M" and count >= 3 or letter == "d" and count >= 3:
+        if (letter == "M" and count >= 3) or (letter == "d" and count >= 3):
             return group("N", "[A-Za-z]+") if letter == "M" else "[A-Za-z]+"
         if letter in "MdHhms":
             return group(letter, r"\d{1,2}" if count == 1 else r"\d{2}")
@@ -234,8 +247,12 @@ def days_in_month(year: int, month: int) -> int:
 
 
 _UNITS: Final = {
-    "Days": TICKS_PER_DAY, "Hours": 36_000_000_000, "Minutes": 600_000_000, "Seconds": TICKS_PER_SECOND, "Milliseconds": MS,
-}  # fmt: skip
+    "Days": TICKS_PER_DAY,
+    "Hours": 36_000_000_000,
+    "Minutes": 600_000_000,
+    "Seconds": TICKS_PER_SECOND,
+    "Milliseconds": MS,
+}
 
 
 def _part(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -265,7 +282,7 @@ _CALENDAR: dict[str, Any] = {
 
 
 def _compare(left: Any, right: Any) -> int:
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _new_date(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, *rest: Any) -> DateTime:
@@ -283,7 +300,9 @@ def _try_exact(text: str, pattern: str, culture: Any, styles: int) -> tuple[bool
 
 
 define(
-    "DateTime", kind="struct", bases=["IComparable"],
+    "DateTime",
+    kind="struct",
+    bases=["IComparable"],
     members={
         **_CALENDAR,
         "!static DateTime UtcNow": now,
@@ -304,8 +323,9 @@ define(
         "static DateTime ParseExact(string, string, IFormatProvider)": _exact_styles,
         "static DateTime ParseExact(string, string, IFormatProvider, DateTimeStyles)": _exact_styles,
         "static bool TryParse(string, out DateTime)": attempt(parse_date, DateTime(0)),
-        "static bool TryParse(string, IFormatProvider, DateTimeStyles, out DateTime)":
-            lambda s, c, k: attempt(lambda t: parse_date(t, k), DateTime(0))(s),
+        "static bool TryParse(string, IFormatProvider, DateTimeStyles, out DateTime)": lambda s, c, k: attempt(
+            lambda t: parse_date(t, k), DateTime(0)
+        )(s),
         "static bool TryParseExact(string, string, IFormatProvider, DateTimeStyles, out DateTime)": _try_exact,
         "static DateTime SpecifyKind(DateTime, DateTimeKind)": lambda v, k: DateTime(v.ticks, int(k)),
         "static int DaysInMonth(int, int)": days_in_month,
@@ -336,7 +356,7 @@ define(
         "bool Equals(DateTime)": lambda v, o: v == o,
         "int GetHashCode()": lambda v: (v.ticks ^ v.ticks >> 32) & 0x7FFFFFFF,
     },
-)  # fmt: skip
+)
 
 
 def _new_offset(value: DateTime, offset: TimeSpan | None = None) -> DateTimeOffset:
@@ -344,7 +364,9 @@ def _new_offset(value: DateTime, offset: TimeSpan | None = None) -> DateTimeOffs
 
 
 define(
-    "DateTimeOffset", kind="struct", bases=["IComparable"],
+    "DateTimeOffset",
+    kind="struct",
+    bases=["IComparable"],
     members={
         **_CALENDAR,
         "!static DateTimeOffset UtcNow": lambda r: DateTimeOffset(now(r).ticks),
@@ -354,7 +376,9 @@ define(
         "DateTimeOffset new(DateTime)": _new_offset,
         "DateTimeOffset new(DateTime, TimeSpan)": _new_offset,
         "DateTimeOffset new(long, TimeSpan)": lambda t, s: DateTimeOffset(t, s.ticks),
-        "DateTimeOffset new(int, int, int, int, int, int, TimeSpan)": lambda *p: DateTimeOffset(from_parts(*p[:6]), p[6].ticks),
+        "DateTimeOffset new(int, int, int, int, int, int, TimeSpan)": lambda *p: DateTimeOffset(
+            from_parts(*p[:6]), p[6].ticks
+        ),
         "static DateTimeOffset Parse(string)": parse_offset,
         "static DateTimeOffset Parse(string, IFormatProvider)": lambda s, c: parse_offset(s),
         "static DateTimeOffset Parse(string, IFormatProvider, DateTimeStyles)": lambda s, c, k: parse_offset(s),
@@ -376,24 +400,33 @@ define(
         "DateTimeOffset Subtract(TimeSpan)": lambda v, s: DateTimeOffset(v.ticks - s.ticks, v.offset),
         "TimeSpan Subtract(DateTimeOffset)": lambda v, o: TimeSpan(v.utc - o.utc),
         **{
-            f"DateTimeOffset Add{name}(double)": (lambda u: lambda v, n: DateTimeOffset(v.ticks + scaled(n, u), v.offset))(unit)
+            f"DateTimeOffset Add{name}(double)": (
+                lambda u: lambda v, n: DateTimeOffset(v.ticks + scaled(n, u), v.offset)
+            )(unit)
             for name, unit in _UNITS.items()
         },
         "DateTimeOffset AddTicks(long)": lambda v, n: DateTimeOffset(v.ticks + n, v.offset),
         "DateTimeOffset AddMonths(int)": lambda v, n: DateTimeOffset(add_months(DateTime(v.ticks), n).ticks, v.offset),
-        "DateTimeOffset AddYears(int)": lambda v, n: DateTimeOffset(add_months(DateTime(v.ticks), n * 12).ticks, v.offset),
+        "DateTimeOffset AddYears(int)": lambda v, n: DateTimeOffset(
+            add_months(DateTime(v.ticks), n * 12).ticks, v.offset
+        ),
         "int CompareTo(DateTimeOffset)": _compare,
         "bool Equals(DateTimeOffset)": lambda v, o: v == o,
     },
-)  # fmt: skip
+)
 define(
-    "TimeSpan", kind="struct", bases=["IComparable"],
+    "TimeSpan",
+    kind="struct",
+    bases=["IComparable"],
     members={
         "TimeSpan new(long)": TimeSpan,
         "TimeSpan new(int, int, int)": lambda h, m, s: TimeSpan((h * 3600 + m * 60 + s) * TICKS_PER_SECOND),
-        "TimeSpan new(int, int, int, int)": lambda d, h, m, s: TimeSpan((d * 86400 + h * 3600 + m * 60 + s) * TICKS_PER_SECOND),
-        "TimeSpan new(int, int, int, int, int)":
-            lambda d, h, m, s, ms: TimeSpan((d * 86400 + h * 3600 + m * 60 + s) * TICKS_PER_SECOND + ms * MS),
+        "TimeSpan new(int, int, int, int)": lambda d, h, m, s: TimeSpan(
+            (d * 86400 + h * 3600 + m * 60 + s) * TICKS_PER_SECOND
+        ),
+        "TimeSpan new(int, int, int, int, int)": lambda d, h, m, s, ms: TimeSpan(
+            (d * 86400 + h * 3600 + m * 60 + s) * TICKS_PER_SECOND + ms * MS
+        ),
         "static TimeSpan Zero": TimeSpan(0),
         "static TimeSpan MinValue": TimeSpan(-(2**63)),
         "static TimeSpan MaxValue": TimeSpan(2**63 - 1),
@@ -402,7 +435,10 @@ define(
         "static long TicksPerMinute": 600_000_000,
         "static long TicksPerHour": 36_000_000_000,
         "static long TicksPerDay": TICKS_PER_DAY,
-        **{f"static TimeSpan From{name}(double)": (lambda u: lambda v: TimeSpan(scaled(v, u)))(unit) for name, unit in _UNITS.items()},
+        **{
+            f"static TimeSpan From{name}(double)": (lambda u: lambda v: TimeSpan(scaled(v, u)))(unit)
+            for name, unit in _UNITS.items()
+        },
         "static TimeSpan FromTicks(long)": TimeSpan,
         "static TimeSpan Parse(string)": parse_span,
         "static bool TryParse(string, out TimeSpan)": attempt(parse_span, TimeSpan(0)),
@@ -424,7 +460,7 @@ define(
         "int CompareTo(TimeSpan)": _compare,
         "bool Equals(TimeSpan)": lambda v, o: v == o,
     },
-)  # fmt: skip
+)
 for _symbol in ("<", "<=", ">", ">="):
     for _kind in ("DateTime", "DateTimeOffset", "TimeSpan"):
         from apimpolicy.expressions.operators import _COMPARISONS

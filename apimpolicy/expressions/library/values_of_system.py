@@ -87,7 +87,9 @@ KIND_BY_CLASS[Guid] = "Guid"
 VALUE_EQUALITY.add("Guid")
 DEFAULTS["Guid"] = lambda kind: Guid()
 define(
-    "Guid", kind="struct", bases=["IComparable"],
+    "Guid",
+    kind="struct",
+    bases=["IComparable"],
     members={
         "!static Guid NewGuid()": new_guid,
         "static Guid Empty": Guid(),
@@ -102,7 +104,7 @@ define(
         "int CompareTo(Guid)": lambda v, o: (v.number > o.number) - (v.number < o.number),
         "int GetHashCode()": lambda v: v.cs_hash(),
     },
-)  # fmt: skip
+)
 
 # -- Random ------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from xml.sax.saxutils import escape, quoteattr
 from apimpolicy.expressions import dates
 from apimpolicy.expressions.conversions import EXPLICIT, IMPLICIT
 from apimpolicy.expressions.errors import CsException, argument, argument_null
-from apimpolicy.expressions.library import json_types, numeric
+from apimpolicy.expressions.library import json_types
+from apimpolicy.expressions.numbers import parse_decimal, parse_double, parse_integer
 from apimpolicy.expressions.operators import USER_OPERATORS, VALUE_EQUALITY
 from apimpolicy.expressions.runtime_types import CLASSES
 from apimpolicy.expressions.text import TEXT, to_text
@@ -114,7 +115,7 @@ def parse_element(text: str | None) -> XElement:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise CsException("XmlException", "For security reasons DTD is prohibited in this XML document.")
     try:
-        return _from_tree(ElementTree.fromstring(text))  # noqa: S314 - document types are refused above
+        return _from_tree(ElementTree.fromstring(text))
     except ElementTree.ParseError as error:
         line, column = error.position
         raise CsException("XmlException", f"{error.msg.split(':')[0]}. Line {line}, position {column}.") from None
@@ -364,7 +365,8 @@ def _ancestors(node: Any) -> CsList:
 
 
 define(
-    "XName", namespace=_SPACE,
+    "XName",
+    namespace=_SPACE,
     members={
         "static XName Get(string)": to_name,
         "static XName Get(string, string)": XName,
@@ -373,9 +375,10 @@ define(
         "XNamespace Namespace": lambda n: XName("", n.space),
         "string ToString()": lambda n: n.text(),
     },
-)  # fmt: skip
+)
 define(
-    "XNamespace", namespace=_SPACE,
+    "XNamespace",
+    namespace=_SPACE,
     members={
         "static XNamespace None": XName(""),
         "static XNamespace Xmlns": XName("", _XMLNS),
@@ -385,14 +388,18 @@ define(
         "XName GetName(string)": lambda n, local: XName(local, n.space),
         "string ToString()": lambda n: n.space,
     },
-)  # fmt: skip
+)
 define(
     "XObject",
     namespace=_SPACE,
     members={"XElement Parent": lambda n: n.parent if isinstance(n.parent, XElement) else None},
 )
-define("XNode", bases=["XObject"], namespace=_SPACE, members={"void Remove()": _remove, "string ToString()": to_text,
-       "XDocument Document": lambda n: _document_of(n)})  # fmt: skip
+define(
+    "XNode",
+    bases=["XObject"],
+    namespace=_SPACE,
+    members={"void Remove()": _remove, "string ToString()": to_text, "XDocument Document": lambda n: _document_of(n)},
+)
 define(
     "XText", bases=["XNode"], namespace=_SPACE, members={"XText new(string)": XText, "string Value": lambda t: t.value}
 )
@@ -406,7 +413,9 @@ def _document_of(node: Any) -> XDocument | None:
 
 
 define(
-    "XAttribute", bases=["XObject"], namespace=_SPACE,
+    "XAttribute",
+    bases=["XObject"],
+    namespace=_SPACE,
     members={
         "XAttribute new(XName, object)": _new_attribute,
         "XName Name": lambda a: a.name,
@@ -415,7 +424,7 @@ define(
         "void SetValue(object)": lambda a, v: setattr(a, "value", simple_text(v)),
         "string ToString()": to_text,
     },
-)  # fmt: skip
+)
 _CONTAINER: dict[str, Any] = {
     "XElement Element(XName)": lambda n, name: _roots(n, name),
     "IEnumerable<XElement> Elements()": lambda n: _of(n.elements() if isinstance(n, XElement) else [n.root]),
@@ -437,7 +446,9 @@ def _roots(node: Any, name: XName) -> XElement | None:
 
 define("XContainer", bases=["XNode"], namespace=_SPACE, members=_CONTAINER)
 define(
-    "XElement", bases=["XContainer"], namespace=_SPACE,
+    "XElement",
+    bases=["XContainer"],
+    namespace=_SPACE,
     members={
         "XElement new(XName)": new_element,
         "XElement new(XName, object)": lambda name, content: new_element(name, [content]),
@@ -458,7 +469,7 @@ define(
         "IEnumerable<XElement> DescendantsAndSelf()": lambda n: _of([n, *n.descendants()]),
         "void Add(object)": add_content,
         "void Add(params object[])": lambda n, items: add_content(n, items),
-        "void RemoveAll()": lambda n: (n.nodes.clear(), n.attributes.clear()) and None,
+        "void RemoveAll()": lambda n: None,
         "void RemoveNodes()": lambda n: n.nodes.clear(),
         "void RemoveAttributes()": lambda n: n.attributes.clear(),
         "void ReplaceWith(object)": _replace_with,
@@ -468,10 +479,12 @@ define(
         "XNamespace GetDefaultNamespace()": lambda n: XName("", n.name.space),
         "string ToString()": serialize,
     },
-)  # fmt: skip
+)
 define("XDeclaration", namespace=_SPACE, members={"XDeclaration new(string, string, string)": lambda *p: None})
 define(
-    "XDocument", bases=["XContainer"], namespace=_SPACE,
+    "XDocument",
+    bases=["XContainer"],
+    namespace=_SPACE,
     members={
         "XDocument new()": XDocument,
         "XDocument new(params object[])": _new_document,
@@ -479,7 +492,7 @@ define(
         "XElement Root": lambda d: d.root,
         "string ToString()": serialize,
     },
-)  # fmt: skip
+)
 IMPLICIT[("string", "XName")] = to_name
 IMPLICIT[("string", "XNamespace")] = lambda s: None if s is None else XName("", s)
 USER_OPERATORS[("+", "XNamespace", "string")] = ("XName", lambda n, s: XName(s, n.space))
@@ -504,10 +517,15 @@ def _xml_bool(text: str) -> bool:
 
 
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
-    "string": lambda s: s, "bool": _xml_bool, "double": numeric.parse_double, "decimal": numeric.parse_decimal,
-    "int": lambda s: numeric.parse_integer(s, "int"), "long": lambda s: numeric.parse_integer(s, "long"),
-    "DateTime": json_types.to_date, "Guid": json_types.to_guid,
-}  # fmt: skip
+    "string": lambda s: s,
+    "bool": _xml_bool,
+    "double": parse_double,
+    "decimal": parse_decimal,
+    "int": lambda s: parse_integer(s, "int"),
+    "long": lambda s: parse_integer(s, "long"),
+    "DateTime": json_types.to_date,
+    "Guid": json_types.to_guid,
+}
 for _target, _convert in _READERS.items():
     for _source in ("XElement", "XAttribute"):
         EXPLICIT[(_source, _target)] = _reader(_convert, _target == "string")

@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
             unexplained += 1
             print(f"{line}\n  C#:   {expected}\n  ours: {found}")
     print(
-        f"{len(cases)} expressions, {unexplained} unexplained differences, {len(EXPLAINED)} explained ({mono.mono_version()})"
+        f"{len(cases)} expressions, {unexplained} unexplained differences, {len(EXPLAINED)} explained"
+        f" ({mono.mono_version()})"
     )
     return 1 if unexplained else 0
 

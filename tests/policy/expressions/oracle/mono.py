@@ -19,13 +19,25 @@ NEWTONSOFT = Path("/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll")
 DEADLINE_SECONDS = 120
 
 _USINGS = (
-    "System", "System.Collections.Generic", "System.Globalization", "System.Linq", "System.Net", "System.Security.Cryptography",
-    "System.Text", "System.Text.RegularExpressions", "System.Xml.Linq", "Newtonsoft.Json", "Newtonsoft.Json.Linq",
-)  # fmt: skip
+    "System",
+    "System.Collections.Generic",
+    "System.Globalization",
+    "System.Linq",
+    "System.Net",
+    "System.Security.Cryptography",
+    "System.Text",
+    "System.Text.RegularExpressions",
+    "System.Xml.Linq",
+    "Newtonsoft.Json",
+    "Newtonsoft.Json.Linq",
+)
 _SHOW = r"""
 static string Q(string s) {
   var b = new StringBuilder("\"");
-  foreach (char c in s) { if (c == '"' || c == '\\') b.Append('\\').Append(c); else if (c < 32 || c > 126) b.AppendFormat("\\u{0:x4}", (int)c); else b.Append(c); }
+  foreach (char c in s) {
+    if (c == '"' || c == '\\') b.Append('\\').Append(c); else if (c < 32 || c > 126) b.AppendFormat("\\u{0:x4}", (int)c);
+    else b.Append(c);
+  }
   return b.Append('"').ToString();
 }
 static string Show(object o) {
@@ -39,7 +51,10 @@ static string Show(object o) {
   if (o is Enum) return "enum " + o;
   if (o is IConvertible) return o.GetType().Name + " " + o;
   var seq = o as System.Collections.IEnumerable;
-  if (seq != null) { var parts = new List<string>(); foreach (var x in seq) parts.Add(Show(x)); return "[" + string.Join(", ", parts) + "]"; }
+  if (seq != null) {
+    var parts = new List<string>();
+    foreach (var x in seq) parts.Add(Show(x));
+    return "[" + string.Join(", ", parts) + "]"; }
   return "object " + Q(o.ToString());
 }
 static void Run(int n, Func<object> f) {
@@ -117,8 +132,12 @@ def ask_mono(cases: list[tuple[str, str]]) -> list[str]:
             raise RuntimeError(compiled.stderr or compiled.stdout)
         run = subprocess.run(
             ["mono", "--interpreter", str(program.with_suffix(".exe"))],
-            capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"},
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=DEADLINE_SECONDS,
+            env={"TZ": "UTC", "PATH": "/usr/bin:/bin"},
+        )
     answers = dict(line.split("\t", 1) for line in run.stdout.splitlines() if re.match(r"\d+\t", line))
     return [answers[str(number)] for number in range(len(cases))]
 

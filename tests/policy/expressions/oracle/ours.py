@@ -14,9 +14,14 @@ from apimpolicy.expressions.types import EnumValue
 from apimpolicy.expressions.values import Boxed, Char, CsArray, CsList, CsSet, Sequence, Single, iterate
 
 _BOXED = {
-    "Long": "Int64", "ULong": "UInt64", "UInt": "UInt32", "Short": "Int16", "UShort": "UInt16", "Byte": "Byte",
+    "Long": "Int64",
+    "ULong": "UInt64",
+    "UInt": "UInt32",
+    "Short": "Int16",
+    "UShort": "UInt16",
+    "Byte": "Byte",
     "SByte": "SByte",
-}  # fmt: skip
+}
 
 
 def quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Expressions mean here what a C# compiler makes of them: against its recorded answers, and against itself by choice."""
+"""Expressions mean here what a C# compiler makes of them: its answers are recorded beside the list."""
 
 from __future__ import annotations
 
