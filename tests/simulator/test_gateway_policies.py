@@ -249,6 +249,22 @@ def test_an_exponential_retry_doubles_up_to_its_maximum(bench: Bench) -> None:
         assert min(low, 20) <= wait <= min(high, 20)
 
 
+def test_a_retry_sees_the_503_of_a_pool_without_members_and_gives_it_to_on_error_in_the_end(bench: Bench) -> None:
+    bench.one_unit()
+    for backend in ("ptu-swedencentral", "ptu-eastus2", "payg-swedencentral", "payg-westus"):
+        for _ in range(3):
+            bench.service.units[0].record(backend, 429, None, "60")
+    retry = (
+        '<retry condition="@(context.Response.StatusCode == 503)" count="{}" interval="30"><forward-request /></retry>'
+    )
+    seen = '<set-header name="x-seen"><value>@(context.Response.StatusCode + context.LastError.Reason)</value></set-header>'
+    bench.set_policy(ROUTE, retry.format(1), on_error=seen)
+    answer = bench.call()
+    assert (answer.status, answer.headers["x-seen"]) == (503, "503BackendPoolUnavailable")
+    bench.set_policy(ROUTE, retry.format(3))
+    assert bench.call().status == 200, "a breaker closes while the retry waits"
+
+
 def test_fail_on_error_status_code_goes_to_on_error(bench: Bench) -> None:
     Echo(bench).answers = [HttpResponse(503, {}, b"", "")]
     bench.set_policy(
