@@ -7,6 +7,7 @@ at once and loads them in the background.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from console.azure.session import AzureSession
     from console.feeds.feed import Update
     from console.feeds.poller import Poller
+
+_log = logging.getLogger(__name__)
 
 TICK_SECONDS = 10.0
 """How often it is checked whether a feed has become late."""
@@ -66,7 +69,25 @@ class Engine:
     async def start(self) -> None:
         """Start all feeds in the background and return at once. A second call does nothing."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._run(), name="engine")]
+            task = asyncio.create_task(self._run(), name="engine")
+            task.add_done_callback(self._note_end)
+            self._tasks = [task]
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Feeds end only by `stop()`; anything else is told on the screen, which would otherwise just grow old."""
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        _log.error("the feeds ended", exc_info=error)
+        told = error if isinstance(error, ConsoleError) else None
+        problem = Problem(
+            told.what if told else f"The feeds ended unexpectedly: {type(error).__name__}",
+            told.where if told else "",
+            told.remedy if told else "Start the console again, with --debug-log FILE to see why.",
+            self.clock.now(),
+        )
+        current = self.store.current
+        self.store.apply(replace(current, problems=(*current.problems, problem)))
 
     async def stop(self) -> None:
         """Stop the feeds and close every connection."""

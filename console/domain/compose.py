@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.gateway import Account, Backend, BackendKind, Gateway, PoolMember
-from console.domain.health import HealthState, Signals, assess
+from console.domain.health import Evidence, HealthState, Signals, assess
 from console.domain.history import last_minutes
 from console.domain.load import (
     BackendLoad,
@@ -26,9 +26,12 @@ from console.domain.load import (
     ratio,
 )
 from console.domain.observations import Observations
+from console.domain.peers import find_slowness
+from console.domain.proof import judge_drain
 from console.domain.snapshot import (
     BackendStatus,
     CallersStatus,
+    Drain,
     GatewaySnapshot,
     Membership,
     PoolStatus,
@@ -38,6 +41,8 @@ from console.domain.verdict import pass_verdict
 METRICS = "metrics"
 LOGS = "gateway logs"
 QUOTA = "metrics against the token limit"
+TRAFFIC_MAY_RETURN = ("overwritten", "interrupted while restoring", "abandoned before it began")
+"""Conditions of a drain whose backend may be back in traffic: its health is judged as any other's."""
 
 
 def compose(observations: Observations, now: datetime) -> GatewaySnapshot:
@@ -49,6 +54,8 @@ def compose(observations: Observations, now: datetime) -> GatewaySnapshot:
         if observations.routes is not None:
             gateway = replace(gateway, routes=observations.routes)
         backends = tuple(_status(observations, gateway, backend) for backend in gateway.backends)
+        backends = tuple(_proven(status, backends, observations.drains) for status in backends)
+        backends = tuple(_compared(status, backends) for status in backends)
         pools = tuple(_pool_status(gateway, name.name, backends) for name in gateway.pools)
     callers = _callers(observations)
     problems = tuple(p for feed in sorted(observations.problems) for p in observations.problems[feed])
@@ -58,7 +65,15 @@ def compose(observations: Observations, now: datetime) -> GatewaySnapshot:
         service_name=observations.service_name,
         subscription_id=observations.subscription_id,
         cloud_name=observations.cloud_name,
-        verdict=pass_verdict(backends, pools, callers, gateway_known=gateway is not None, problems=problems),
+        verdict=pass_verdict(
+            backends,
+            pools,
+            callers,
+            gateway_known=gateway is not None,
+            problems=problems,
+            drains=observations.drains,
+            now=now,
+        ),
         gateway=gateway,
         simulated=observations.simulated,
         is_read_only=observations.is_read_only,
@@ -85,6 +100,8 @@ def _status(observations: Observations, gateway: Gateway, backend: Backend) -> B
     models = _model_loads(observations, account)
     callers = _caller_load(observations, backend, shared=bool(sharing))
     load = _load(observations, account, kind, models, callers, sharing)
+    if backend.host and observations.traffic_window is not None:
+        load = replace(load, logs_until_at=observations.traffic_window.end_at)
     has_metrics = account is not None and account.resource_id.lower() in observations.metrics_accounts
     signals = Signals(
         kind=kind,
@@ -92,6 +109,7 @@ def _status(observations: Observations, gateway: Gateway, backend: Backend) -> B
         breaker=backend.breaker,
         probe=observations.probes.get(backend.host),
         drain=_drain(observations, gateway, backend.name),
+        drain_note=_drain_note(observations, backend.name),
         has_metrics=has_metrics,
         has_logs=observations.traffic_window is not None,
         why_unknown=_why_unknown(observations, backend, account),
@@ -111,9 +129,40 @@ def _status(observations: Observations, gateway: Gateway, backend: Backend) -> B
 
 
 def _drain(observations: Observations, gateway: Gateway, name: str) -> str:
-    if any(drain.backend_name == name for drain in observations.drains):
-        return "recorded"
+    drain = next((d for d in observations.drains if d.backend_name == name), None)
+    if drain is not None:
+        return "" if drain.condition in TRAFFIC_MAY_RETURN else "recorded"
     return "listed" if name in gateway.drained_backends else ""
+
+
+def _drain_note(observations: Observations, name: str) -> str:
+    drain = next((d for d in observations.drains if d.backend_name == name), None)
+    return drain.text if drain is not None and drain.needs_attention else ""
+
+
+def _proven(status: BackendStatus, backends: Sequence[BackendStatus], drains: Sequence[Drain]) -> BackendStatus:
+    """A backend on its way out, with what observed traffic proves of it."""
+    drain = next((d for d in drains if d.backend_name == status.name), None)
+    if drain is None or drain.applied_at is None or status.health.state is not HealthState.DRAINING:
+        return status
+    proof = judge_drain(backends, status.name, drain.applied_at)
+    state = HealthState.DRAINED if proof.is_drained else HealthState.DRAINING
+    sources = ", ".join(s.source for s in proof.sources)
+    reasons = (status.health.reasons[0], proof.text, *status.health.reasons[1:])
+    health = replace(
+        status.health, state=state, reasons=reasons, source=sources or status.health.source, since_at=drain.applied_at
+    )
+    return replace(status, health=replace(health, evidence=Evidence.OBSERVED if sources else health.evidence))
+
+
+def _compared(status: BackendStatus, backends: Sequence[BackendStatus]) -> BackendStatus:
+    """A backend that is healthy by itself, beside its peers."""
+    slowness = find_slowness(status, backends)
+    if slowness is None:
+        return status
+    reasons = (f"slow: {slowness.text}", *status.health.reasons)
+    health = replace(status.health, state=HealthState.BUSY, reasons=reasons, evidence=Evidence.INFERRED, source=LOGS)
+    return replace(status, health=health)
 
 
 def _why_unknown(observations: Observations, backend: Backend, account: Account | None) -> str:
@@ -176,12 +225,15 @@ def _load(
         tokens_per_minute=_figure(_per_minute(_total(tokens, window), window), METRICS + note, window),
         requests=requests if requests is not None else (callers.requests if callers else None),
         model_throttled=throttled,
+        caller_requests=callers.requests if callers else None,
         caller_throttled=callers.throttled if callers else None,
         failed=callers.failed if callers else None,
+        gateway_refused=callers.refused if callers else None,
         utilization=utilization,
         tokens=tokens,
         deployments=tuple(models),
         errors=callers.errors if callers else (),
+        metrics_until_at=span.end_at if span is not None and answered else None,
     )
 
 
@@ -357,4 +409,14 @@ def _callers(observations: Observations) -> CallersStatus | None:
         throttled_ratio=_figure(ratio(throttled, requests), LOGS, window),
         error_ratio=_figure(ratio(failed, requests), LOGS, window),
         errors_without_backend=tuple(sorted(without, key=lambda e: (-e.count, e.status_code, e.reason))),
+        errors=_sum_errors([e for load in loads for e in load.errors]),
     )
+
+
+def _sum_errors(errors: Sequence[ErrorCount]) -> tuple[ErrorCount, ...]:
+    """The same kind of error of several backends as one, the most frequent first."""
+    sums: dict[tuple[int, str], ErrorCount] = {}
+    for error in errors:
+        key = (error.status_code, error.reason)
+        sums[key] = replace(error, count=error.count + (sums[key].count if key in sums else 0))
+    return tuple(sorted(sums.values(), key=lambda e: (-e.count, e.status_code, e.reason)))

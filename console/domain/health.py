@@ -8,13 +8,13 @@ the one between gateway and backend.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from console.domain.gateway import BackendKind, CircuitBreakerRule
 from console.domain.history import WINDOW_MINUTES, last_minutes
-from console.domain.load import BackendLoad, Series, mean
+from console.domain.load import BackendLoad, Series, mean, ratio
 
 
 class HealthState(StrEnum):
@@ -104,8 +104,9 @@ _MINIMUM_REQUESTS_PER_MINUTE = 3.0
 class Signals:
     """What is known of one backend when its health is judged.
 
-    `drain`: "recorded" or "listed" when it is drained on purpose, "" otherwise. `has_metrics`, `has_logs`: whether that
-    source has answered for this backend's window, even with nothing in it. `why_unknown`: what to say when neither has.
+    `drain`: "recorded" or "listed" when it is drained on purpose, "" otherwise; `drain_note`: what somebody should know
+    about its drain (overwritten, interrupted, expired). `has_metrics`, `has_logs`: whether that source has answered for
+    this backend's window, even with nothing in it. `why_unknown`: what to say when neither has.
     """
 
     kind: BackendKind
@@ -113,6 +114,7 @@ class Signals:
     breaker: tuple[CircuitBreakerRule, ...] = ()
     probe: Probe | None = None
     drain: str = ""
+    drain_note: str = ""
     has_metrics: bool = False
     has_logs: bool = False
     why_unknown: str = ""
@@ -125,6 +127,11 @@ def percent(value: float, digits: int = 1) -> str:
 
 def assess(signals: Signals) -> Health:
     """The state of one backend. Intent first, then harm, then pressure; what is inferred says so."""
+    health = _assess(signals)
+    return replace(health, reasons=(signals.drain_note, *health.reasons)) if signals.drain_note else health
+
+
+def _assess(signals: Signals) -> Health:
     load = signals.load
     requests = load.requests_per_minute.value
     if signals.drain:
@@ -150,17 +157,17 @@ def _source(load: BackendLoad) -> str:
 
 
 def _drained(signals: Signals, requests: float | None) -> Health:
+    """Draining until observed traffic proves more; that proof needs every backend's figures and is added later."""
     recorded = "a drain is recorded on the gateway" if signals.drain == "recorded" else "listed in drained-backends"
     if requests is None:
-        return Health(HealthState.DRAINING, (recorded, "traffic is not known"), Evidence.EVENT, "named values")
-    if requests > 0:
-        return Health(
-            HealthState.DRAINING,
-            (recorded, f"{requests:.1f} requests a minute still arrive"),
-            Evidence.EVENT,
-            "named values",
-        )
-    return Health(HealthState.DRAINED, (recorded, "no requests arrive"), Evidence.EVENT, "named values")
+        arrives = "traffic is not known"
+    elif requests > 0:
+        arrives = f"{requests:.1f} requests a minute in the last {WINDOW_MINUTES} minutes"
+    else:
+        arrives = f"no requests in the last {WINDOW_MINUTES} minutes"
+        if signals.drain == "listed":
+            return Health(HealthState.DRAINED, (recorded, arrives), Evidence.EVENT, "named values")
+    return Health(HealthState.DRAINING, (recorded, arrives), Evidence.EVENT, "named values")
 
 
 def _without_data(signals: Signals) -> Health:
@@ -196,7 +203,7 @@ def _with_probe(health: Health, probe: Probe | None) -> Health:
 
 def _failing(signals: Signals) -> Health | None:
     load = signals.load
-    by_callers = load.error_ratio.value or 0.0
+    by_callers = max(0.0, (load.error_ratio.value or 0.0) - (gateway_refused_ratio(load) or 0.0))
     window = load.requests_per_minute.window
     by_model, parts = 0.0, []
     if window is not None and load.deployments:
@@ -212,7 +219,7 @@ def _failing(signals: Signals) -> Health | None:
         named = [
             f"{e.count} x {e.status_code}" + (f" {e.reason}" if e.reason else "")
             for e in load.errors
-            if e.status_code != 429
+            if e.status_code != 429 and not e.is_refusal_of_the_gateway
         ]
         reasons = [f"{percent(by_callers)} of its callers' requests fail", *named[:3]]
         source = load.error_ratio.source
@@ -220,6 +227,23 @@ def _failing(signals: Signals) -> Health | None:
         reasons = [f"{percent(by_model)} of its answers are errors", *parts]
         source = load.model_throttled_ratio.source
     return Health(HealthState.FAILING, tuple(reasons), Evidence.OBSERVED, source)
+
+
+def gateway_refused_ratio(load: BackendLoad) -> float | None:
+    """Share of this backend's callers whom the gateway told that nobody is left to ask; None when nothing is known."""
+    window, series = load.caller_throttled_ratio.window, load.gateway_refused
+    if window is None or series is None or load.caller_requests is None:
+        return None
+    return ratio(series.total(window), load.caller_requests.total(window))
+
+
+def native_spill_ratio(load: BackendLoad) -> float | None:
+    """Share of an account's requests that its spillover deployment served; None when it has none, or no requests."""
+    window = load.requests_per_minute.window
+    spilled = [d.spilled_in.total(window) for d in load.deployments if d.spilled_in is not None and window is not None]
+    if window is None or not spilled:
+        return None
+    return ratio(sum(s or 0.0 for s in spilled), sum(d.requests.total(window) or 0.0 for d in load.deployments))
 
 
 def _tripped(signals: Signals) -> Health | None:
@@ -277,6 +301,13 @@ def _pressed(signals: Signals) -> Health | None:
         reasons = [f"utilization {percent(used, 0)}"]
         if refused:
             reasons.append(f"{percent(refused)} refused (429)")
+        spilled = native_spill_ratio(load) or 0.0
+        if spilled:
+            reasons.append(f"{percent(spilled)} served by its spillover deployment")
+        nobody = gateway_refused_ratio(load) or 0.0
+        if nobody >= THROTTLED_RATIO:
+            reasons.append(f"for {percent(nobody)} of its callers nobody was left to ask (503)")
+            return Health(HealthState.THROTTLED, tuple(reasons), Evidence.OBSERVED, source, since)
         if hurt >= THROTTLED_RATIO:
             reasons.append(f"{percent(hurt)} of its callers get a 429")
             return Health(HealthState.THROTTLED, tuple(reasons), Evidence.OBSERVED, source, since)

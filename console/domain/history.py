@@ -79,4 +79,5 @@ def merge_caller_load(older: CallerLoad | None, newer: CallerLoad, start_at: dat
         requests=overlay(older.requests, newer.requests, start_at),
         throttled=overlay(older.throttled, newer.throttled, start_at),
         failed=overlay(older.failed, newer.failed, start_at),
+        refused=newer.refused if newer.refused is None else overlay(older.refused, newer.refused, start_at),
     )

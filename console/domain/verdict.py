@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.domain.gateway import BackendKind
-from console.domain.health import FAILING_RATIO, THROTTLED_RATIO, HealthState, percent
-from console.domain.snapshot import BackendStatus, CallersStatus, Level, PoolStatus, Problem, Verdict
+from console.domain.health import FAILING_RATIO, THROTTLED_RATIO, HealthState, native_spill_ratio, percent
+from console.domain.snapshot import BackendStatus, CallersStatus, Drain, Level, PoolStatus, Problem, Verdict
 
 SPILL_WORTH_SAYING = 0.005
+ERRORS_WORTH_SAYING = 0.005
+LOST_RATIO = 0.5
+"""A backend that fails half of its callers' requests hurts them, however few they are among all."""
+OLD_SECONDS = 300.0
+"""Caller figures older than this are said with their time."""
 
 
 def pass_verdict(
@@ -19,6 +24,8 @@ def pass_verdict(
     *,
     gateway_known: bool,
     problems: Sequence[Problem] = (),
+    drains: Sequence[Drain] = (),
+    now: datetime | None = None,
 ) -> Verdict:
     """The verdict over everything known.
 
@@ -34,15 +41,16 @@ def pass_verdict(
     since = min((b.health.since_at for b in saturated if b.health.since_at), default=None)
     if saturated:
         parts.append(_saturation(saturated, since))
-        spill = _spill(pools, saturated, backends)
-        if spill:
-            parts.append(spill)
+        parts += [text for text in (_native_spill(saturated), _spill(pools, saturated, backends)) if text]
     for state, phrase in _PHRASES:
         named = [b for b in backends if b.health.state is state and b not in saturated]
         if named:
             parts.append(f"{_listed([b.name for b in named])} {phrase}" + _detail(named))
             since = since or min((b.health.since_at for b in named if b.health.since_at), default=None)
-    hurt = _are_callers_hurt(callers)
+    parts += [_drain_in_need(drain) for drain in drains if drain.needs_attention]
+    hurt = _are_callers_hurt(callers, backends)
+    slow = [(b.name, slowness) for b in backends if (slowness := _slowness_of(b))]
+    parts += [f"{name} {text}" for name, text in slow]
     unknown = sum(b.health.state is HealthState.UNKNOWN for b in backends)
     if unknown == len(backends) and hurt is None:
         return Verdict(Level.UNKNOWN, "No metrics and no logs have answered yet for any backend")
@@ -51,8 +59,12 @@ def pass_verdict(
         level = Level.OK if hurt is False else Level.UNKNOWN
     else:
         level = Level.WARNING
-    parts.append(_callers(callers, hurt))
+    parts.append(_callers(callers, hurt, backends, now))
     return Verdict(Level.CRITICAL if hurt else level, " · ".join(parts), since)
+
+
+def _drain_in_need(drain: Drain) -> str:
+    return f"drain of {drain.backend_name} {'expired' if drain.condition == 'in place' else drain.condition}"
 
 
 _PHRASES = (
@@ -64,12 +76,13 @@ _PHRASES = (
 
 
 def is_saturated(status: BackendStatus) -> bool:
-    """Whether a provisioned backend is full and refusing: the state that makes traffic spill."""
+    """Whether a provisioned backend is full and turns requests away: the state that makes traffic spill."""
     refused = status.load.model_throttled_ratio.value or 0.0
+    spilled = native_spill_ratio(status.load) or 0.0
     return (
         status.kind is BackendKind.PTU
         and status.health.state in (HealthState.BUSY, HealthState.THROTTLED)
-        and refused >= THROTTLED_RATIO
+        and (refused >= THROTTLED_RATIO or spilled >= SPILL_WORTH_SAYING)
     )
 
 
@@ -83,6 +96,12 @@ def _saturation(saturated: Sequence[BackendStatus], since: datetime | None) -> s
     return f"{text} ({_listed([b.name for b in saturated])})"
 
 
+def _native_spill(saturated: Sequence[BackendStatus]) -> str:
+    """What Azure OpenAI's own spillover takes: no 429 shows it, and no breaker trips on it."""
+    shares = [(share, b.name) for b in saturated if (share := native_spill_ratio(b.load) or 0.0) >= SPILL_WORTH_SAYING]
+    return ", ".join(f"{percent(share, 0)} of {name} spills inside its account" for share, name in sorted(shares)[::-1])
+
+
 def _spill(pools: Sequence[PoolStatus], saturated: Sequence[BackendStatus], backends: Sequence[BackendStatus]) -> str:
     names = {b.name for b in saturated}
     concerned = [p for p in pools if p.spilled_ratio is not None and names & {m.backend_name for m in p.members}]
@@ -90,7 +109,7 @@ def _spill(pools: Sequence[PoolStatus], saturated: Sequence[BackendStatus], back
         return ""
     worst = max(concerned, key=lambda p: (p.spilled_ratio or 0.0, p.pool.name))
     if (worst.spilled_ratio or 0.0) < SPILL_WORTH_SAYING:
-        return "nothing spills"
+        return "" if any(native_spill_ratio(b.load) for b in saturated) else "nothing spills"
     first = min((m.priority or 0) for m in worst.members)
     behind = {m.backend_name for m in worst.members if (m.priority or 0) > first}
     kinds = {b.kind for b in backends if b.name in behind}
@@ -108,6 +127,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _calm(backends: Sequence[BackendStatus], unknown: int) -> str:
+    if all(b.health.state is HealthState.IDLE for b in backends):
+        return "No request reaches a backend"
     busy = [b for b in backends if b.health.state is HealthState.BUSY]
     if busy:
         return f"{_listed([b.name for b in busy])} busy, refusing nothing"
@@ -119,20 +140,41 @@ def _calm(backends: Sequence[BackendStatus], unknown: int) -> str:
     return f"All {len(backends)} backends healthy" if len(backends) > 1 else f"{backends[0].name} healthy"
 
 
-def _are_callers_hurt(callers: CallersStatus | None) -> bool | None:
-    """None when nothing is known of them."""
+def _slowness_of(status: BackendStatus) -> str:
+    return next((reason for reason in status.health.reasons if reason.startswith("slow: ")), "")
+
+
+def _are_callers_hurt(callers: CallersStatus | None, backends: Sequence[BackendStatus]) -> bool | None:
+    """Whether callers in all, or all callers of one backend, are refused or failed. None when nothing is known."""
     if callers is None or callers.throttled_ratio.value is None:
         return None
-    return callers.throttled_ratio.value >= THROTTLED_RATIO or (callers.error_ratio.value or 0.0) >= FAILING_RATIO
+    if callers.throttled_ratio.value >= THROTTLED_RATIO or (callers.error_ratio.value or 0.0) >= FAILING_RATIO:
+        return True
+    return any((b.load.error_ratio.value or 0.0) >= LOST_RATIO for b in backends)
 
 
-def _callers(callers: CallersStatus | None, hurt: bool | None) -> str:
+def _callers(
+    callers: CallersStatus | None, hurt: bool | None, backends: Sequence[BackendStatus], now: datetime | None
+) -> str:
     if hurt is None or callers is None or callers.throttled_ratio.value is None:
         if callers is not None and callers.requests_per_minute.value == 0:
             return "no caller asks anything"
         return "callers unknown"
     figures = f"{percent(callers.throttled_ratio.value)} 429"
     errors = callers.error_ratio.value or 0.0
-    if errors >= 0.005:
-        figures += f", {percent(errors)} errors"
-    return f"callers {'HURT' if hurt else 'OK'} ({figures})"
+    if errors >= ERRORS_WORTH_SAYING:
+        figures += f", {percent(errors)} errors" + _mostly(callers)
+    lost = [b.name for b in backends if (b.load.error_ratio.value or 0.0) >= LOST_RATIO]
+    whose = f" of {_listed(lost)}" if lost and errors < FAILING_RATIO else ""
+    age = callers.throttled_ratio.age_seconds(now) if now is not None else None
+    at = callers.throttled_ratio.observed_at
+    when = f" at {at:%H:%M}" if age is not None and at is not None and age > OLD_SECONDS else ""
+    return f"callers{whose} {'HURT' if hurt else 'OK'}{when} ({figures})"
+
+
+def _mostly(callers: CallersStatus) -> str:
+    """The most frequent error when it is most of them."""
+    failures = [e for e in callers.errors if e.status_code >= 500 or e.backend_status_code in (401, 403, 404)]
+    if not failures or failures[0].count * 2 < sum(e.count for e in failures):
+        return ""
+    return f", mostly {failures[0].status_code}" + (f" {failures[0].reason}" if failures[0].reason else "")

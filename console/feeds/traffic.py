@@ -80,4 +80,4 @@ def _merge(observations: Observations, reading: TrafficReading) -> Observations:
 
 def _silence(key: tuple[str, str], window: Window) -> CallerLoad:
     none = Series(window.start_at, (0.0,) * round(window.minutes))
-    return CallerLoad(key[0], none, none, none, last_minutes(window.end_at))
+    return CallerLoad(key[0], none, none, none, last_minutes(window.end_at), refused=none)
