@@ -17,7 +17,7 @@ from rich.cells import cell_len, set_cell_size
 class Tone(StrEnum):
     """What a piece of text means. Red (HARM) is for harm to callers, amber (WARN) for harm to come.
 
-    TREND is the accent, calmer; the AREA tones are what lies under the line of a chart in ACCENT, WARN and HARM.
+    TREND is the accent, calmer; the AREA tones fill charts in ACCENT, WARN and HARM.
     """
 
     PLAIN = "plain"

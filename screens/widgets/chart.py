@@ -119,9 +119,7 @@ def _cell_at(chart: Chart, value: float | None, top: float, steps: int, ground: 
     above = height - ground
     if above <= 0:
         return " ", Tone.FAINT
-    if above > len(_STEPS):
-        return "█", _AREAS.get(tone, tone)
-    return _STEPS[above - 1], tone
+    return _STEPS[min(above, len(_STEPS)) - 1], _AREAS.get(tone, tone)
 
 
 def spread(values: Sequence[float | None], width: int) -> list[float | None]:

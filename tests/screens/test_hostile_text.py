@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from console.domain.snapshot import Level, Problem, Verdict
 from screens.app import ConsoleApp
@@ -66,7 +67,7 @@ async def test_a_fleet_of_hostile_names_stays_in_its_columns() -> None:
     backends = tuple(hostile_snapshot(name).backends[0] for name in HOSTILE)
     async with console_on(replace(hostile_snapshot("x"), backends=backends), LARGE) as (app, _, pilot):
         assert_whole(app, LARGE[1])
-        health = {line.index("◐ Busy") for line in lines_of(app) if "◐ Busy" in line and "日" not in line}
+        health = {cell_len(line.partition("◐ Busy")[0]) for line in lines_of(app) if "◐ Busy" in line}
         assert len(health) == 1
         await press(pilot, "colon", "=backend ")
         assert_whole(app, LARGE[1])
