@@ -91,11 +91,10 @@ def _refresh_secret(request: ArmRequest) -> ArmResponse:
         **body["properties"]["keyVault"],
         "lastStatus": {"code": "Success", "timeStampUtc": wire_time(world.now)},
     }
-    stored = world.store.put(resource.id, resource.type, body)
+    world.store.put(resource.id, resource.type, body)
     status_path = "/".join(resource.id.split("/")[:9]) + "/tenant/operationResults/{id}"
     operation = operations(world).start(resource.id, status_path, arm_settings(world).entity_seconds)
-    shown = show(stored, ReadContext(world, request.query))
-    return ArmResponse(202, shown, operation_headers(request, resource.id, operation))
+    return ArmResponse(202, None, operation_headers(request, resource.id, operation))
 
 
 def _list_secrets(request: ArmRequest) -> ArmResponse:
@@ -124,7 +123,7 @@ def _list_references(request: ArmRequest) -> ArmResponse:
         {"id": document.id, "type": document.type, "name": document.name}
         for document in referring_to_fragment(request.world, fragment)
     ]
-    return answer_page(request, entries, counted=True)
+    return answer_page(request, entries, extras=("count", "nextLink"))
 
 
 def _all_policies(request: ArmRequest) -> ArmResponse:
@@ -139,7 +138,7 @@ def _all_policies(request: ArmRequest) -> ArmResponse:
         for document in documents(request.world, service.id)
         if document.type.endswith("/policies")
     ]
-    return answer_page(request, entries, counted=False)
+    return answer_page(request, entries)
 
 
 def _regions(request: ArmRequest) -> ArmResponse:
@@ -169,7 +168,7 @@ def _revisions(request: ArmRequest) -> ArmResponse:
         for found in request.world.store.children(service_id, "apis")
         if found.name.split(";")[0].lower() == stem
     ]
-    return answer_page(request, entries, counted=True)
+    return answer_page(request, entries, extras=("count", "nextLink"))
 
 
 def _products_of_api(request: ArmRequest) -> ArmResponse:
@@ -180,7 +179,7 @@ def _products_of_api(request: ArmRequest) -> ArmResponse:
         for product in store.children(api.id.rsplit("/apis/", 1)[0], "products")
         if store.get(f"{product.id}/apis/{api.name}") is not None
     ]
-    return answer_page(request, entries, counted=True)
+    return answer_page(request, entries, extras=("count", "nextLink"))
 
 
 def _subscriptions_of_product(request: ArmRequest) -> ArmResponse:
@@ -191,7 +190,7 @@ def _subscriptions_of_product(request: ArmRequest) -> ArmResponse:
         for subscription in request.world.store.children(product.id.rsplit("/products/", 1)[0], "subscriptions")
         if str(subscription.properties.get("scope", "")).lower() == product.id.lower()
     ]
-    return answer_page(request, entries, counted=True)
+    return answer_page(request, entries, extras=("count", "nextLink"))
 
 
 def _network_status(request: ArmRequest) -> ArmResponse:

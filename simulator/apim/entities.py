@@ -28,6 +28,7 @@ from simulator.apim.consumers import (
 )
 from simulator.apim.identifiers import check_identifier
 from simulator.apim.named_values import before_named_value_delete, prepare_named_value, render_named_value
+from simulator.apim.plain_kinds import PREPARE, RULES
 from simulator.apim.policies import (
     before_fragment_delete,
     prepare_fragment,
@@ -82,7 +83,8 @@ def register_entities(registry: TypeRegistry) -> None:
     for rules in _special_rules():
         registry.register(rules)
     for collection, fields in PLAIN_KINDS.items():
-        registry.register(_rules(collection, None, fields, body_optional=collection in LINK_KINDS))
+        more = {"body_optional": collection in LINK_KINDS, **RULES.get(collection, {})}
+        registry.register(_rules(collection, PREPARE.get(collection), fields, **more))
     registry.close(SERVICE)
 
 
@@ -177,6 +179,7 @@ def _special_rules() -> list[TypeRules]:
             prepare=prepare_product_link,
             counted_list=True,
             body_optional=True,
+            statuses={"HEAD": 204},
             filter_fields=("name", "displayName", "description", "serviceUrl", "path"),
         ),
         _rules(

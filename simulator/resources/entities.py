@@ -100,9 +100,10 @@ def _read_now(request: ArmRequest, path: ResourcePath) -> ArmResponse:
         if path.group_id and request.world.store.get(path.group_id) is None:
             raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{path.resource_group}' could not be found.")
         raise entity_not_found(path) if len(path.types) > 1 else resource_not_found(path.path)
-    headers = {"etag": resource.etag} if type_registry(request.world).rules(resource.type).entity_tag else {}
+    rules = type_registry(request.world).rules(resource.type)
+    headers = {"etag": resource.etag} if rules.entity_tag else {}
     if request.method == "HEAD":
-        return ArmResponse(200, None, headers)
+        return ArmResponse(rules.statuses.get("HEAD", 200), None, headers)
     return ArmResponse(200, show(resource, ReadContext(request.world, request.query, request.api_version)), headers)
 
 
@@ -138,7 +139,7 @@ def _list(request: ArmRequest, path: ResourcePath, rules: TypeRules) -> ArmRespo
     if condition and (rules.counted_list or rules.filter_fields):
         accepts = parse_filter(condition, rules.filter_fields)
         entries = [entry for entry in entries if accepts(entry)]
-    return answer_page(request, entries, counted=rules.counted_list)
+    return answer_page(request, entries, extras=rules.list_extras if rules.counted_list else ())
 
 
 def _stands_at(resource: Resource, path: ResourcePath) -> bool:
@@ -168,7 +169,8 @@ def _write(request: ArmRequest, path: ResourcePath, rules: TypeRules, method: Li
     headers = {"etag": result.resource.etag} if rules.entity_tag else {}
     if result.operation is not None:
         headers.update(operation_headers(request, path.path, result.operation))
-    return ArmResponse(201 if result.created else 200, body, headers)
+    status = rules.statuses.get(method, 201 if result.created else 200)
+    return ArmResponse(status, None if status == 204 else body, headers)
 
 
 def _delete(request: ArmRequest, path: ResourcePath, rules: TypeRules) -> ArmResponse:
@@ -182,7 +184,9 @@ def _delete(request: ArmRequest, path: ResourcePath, rules: TypeRules) -> ArmRes
     )
     if operation is not None:
         return ArmResponse(202, None, operation_headers(request, path.path, operation))
-    return ArmResponse(200 if existed else 204)
+    if not existed and path.type.lower() == "microsoft.resources/resourcegroups":
+        raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{path.name}' could not be found.")
+    return ArmResponse(rules.statuses.get("DELETE", 200) if existed else 204)
 
 
 def operation_headers(request: ArmRequest, resource_id: str, operation: Operation) -> dict[str, str]:

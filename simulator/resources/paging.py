@@ -14,11 +14,12 @@ from simulator.resources.router import ArmRequest, ArmResponse
 from simulator.resources.settings import arm_settings
 
 
-def answer_page(request: ArmRequest, entries: list[dict[str, Any]], *, counted: bool) -> ArmResponse:
+def answer_page(request: ArmRequest, entries: list[dict[str, Any]], *, extras: tuple[str, ...] = ()) -> ArmResponse:
     """One page of `entries`, cut by `$top` and `$skip`.
 
     Args:
-        counted: API Management's envelope (True) or the common one.
+        extras: what the envelope always carries besides `value`: `count`, an empty `nextLink`, both (API Management's
+            usual one) or neither.
 
     Raises:
         ArmError: 400, when `$top` or `$skip` is no number in range.
@@ -32,8 +33,9 @@ def answer_page(request: ArmRequest, entries: list[dict[str, Any]], *, counted: 
     following = skip + len(page)
     more = bool(page) and following < limit
     body: dict[str, Any] = {"value": page}
-    if counted:
+    if "count" in extras:
         body["count"] = len(entries)
+    if "nextLink" in extras:
         body["nextLink"] = ""
     if more:
         query = {name: value for name, value in request.query.items() if name not in ("$skip", "$top")}

@@ -241,7 +241,7 @@ def _answer_resources(request: ArmRequest) -> ArmResponse:
             continue
         kept = ("id", "name", "type", "location", "kind", "sku", "tags", "identity")
         entries.append({key: resource.body[key] for key in kept if key in resource.body})
-    return answer_page(request, entries, counted=False)
+    return answer_page(request, entries)
 
 
 def _answer_group_exists(request: ArmRequest) -> ArmResponse:
@@ -254,7 +254,7 @@ def _provider_entry(request: ArmRequest, namespace: str) -> dict[str, Any]:
     registered = provider_states(request.world).is_registered(subscription, namespace)
     versions = list(KNOWN_VERSIONS.get(namespace.lower(), ()))
     types = {"Microsoft.ApiManagement": "service", "Microsoft.CognitiveServices": "accounts"}
-    known = [{"resourceType": types[namespace], "locations": list(LOCATIONS.values()), "apiVersions": versions}]
+    known = [{"resourceType": types.get(namespace), "locations": list(LOCATIONS.values()), "apiVersions": versions}]
     return {
         "id": f"/subscriptions/{subscription}/providers/{namespace}",
         "namespace": namespace,

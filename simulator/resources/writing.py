@@ -8,7 +8,7 @@ Hubs) exists here.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,6 +86,10 @@ class TypeRules:
     filter_fields: tuple[str, ...] = ()
     counted_list: bool = False
     """Whether lists are API Management's (`count`, `nextLink` always present)."""
+    list_extras: tuple[str, ...] = ("count", "nextLink")
+    """Which of `count` and an empty `nextLink` such a list carries."""
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    """Success statuses that are not the usual ones, by method."""
     if_match_mandatory: bool = False
     """Whether PATCH and DELETE want If-Match."""
     entity_tag: bool = False
@@ -142,6 +146,10 @@ class TypeRegistry:
                 f"'{resource_type.split('/', 1)[0]}' for the api version given.",
             )
         return TypeRules(resource_type)
+
+    def known(self, resource_type: str) -> TypeRules | None:
+        """The registered rules of a type, None for one without."""
+        return self._rules.get(resource_type.lower())
 
     def canonical_type(self, resource_type: str) -> str:
         """The type in the case its provider writes it."""
