@@ -51,7 +51,9 @@ def journal_path(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def local_owner() -> str:
-    """Who sits at this console, when the sign-in does not tell: user@host."""
+    """Who sits at this console: `$GENAIGW_OWNER` (for shared accounts), else user@host."""
+    if os.environ.get("GENAIGW_OWNER"):
+        return os.environ["GENAIGW_OWNER"]
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -62,6 +62,8 @@ class Proof:
         loudest = self.loudest
         if loudest is not None:
             return f"{loudest.requests_last_minute:.0f} requests in the last complete minute ({loudest.source})"
+        if all(s.requests_last_minute is None for s in self.sources):
+            return "no minute since then is complete yet"
         waiting = " and ".join(
             f"{s.source} {s.quiet_minutes} of {QUIET_MINUTES}" for s in self.sources if not s.is_quiet
         )

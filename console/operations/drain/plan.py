@@ -200,13 +200,17 @@ def _guard_last_member(snapshot: GatewaySnapshot, change: PoolChange) -> Guard:
         if status is not None and status.health.state not in _NOT_ROUTABLE and status.name not in drained:
             routable.append(member.backend_name)
     if routable:
-        return Guard(name, GuardVerdict.PASSED, f"{change.pool_name} keeps {len(routable)} routable members")
+        return Guard(name, GuardVerdict.PASSED, f"{change.pool_name} keeps {_count(routable)}")
     if not change.after:
         # API Management refuses a pool without members (minItems 1), so force cannot help.
         text = f"{change.pool_name} would have no member left"
         return Guard(name, GuardVerdict.REFUSED, text, is_forceable=False)
     left = ", ".join(m.backend_name for m in change.after)
     return Guard(name, GuardVerdict.REFUSED, f"{change.pool_name} would keep only {left}, which cannot serve now")
+
+
+def _count(routable: list[str]) -> str:
+    return "1 routable member" if len(routable) == 1 else f"{len(routable)} routable members"
 
 
 def _guard_capacity(prediction: Prediction) -> Guard:

@@ -71,8 +71,8 @@ def predict_load(snapshot: GatewaySnapshot, backend_name: str, *, window: Window
             for pool, _ in snapshot.gateway.pools_of(backend_name)
             if any(_serves(snapshot, m.backend_name, load.deployment_name) for m in _others(pool, backend_name))
         ]
-        if served > 0 and not pools:
-            unplaced += served
+        if served > 0 and not pools and snapshot.gateway.pools_of(backend_name):
+            unplaced += served  # a backend in no pool is named directly: its traffic stays and asks nobody for room
         for pool in pools:
             unplaced += _place(snapshot, pool, backend_name, load, served / len(pools), seats, tokens_per_ptu, window)
     unknown += [
