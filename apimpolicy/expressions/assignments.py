@@ -7,8 +7,8 @@ from typing import Any
 
 from apimpolicy.expressions.binder import Binder
 from apimpolicy.expressions.errors import null_reference
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import Argument, Bound, Ex, Frame, Run, TypeName, Variable, constant
+from apimpolicy.expressions.syntax_nodes import SyntaxNode as Node
 from apimpolicy.expressions.types import INT, NUMERIC, CType, find_members, strip_nullable, substitute
 from apimpolicy.expressions.values import wrap_int
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from apimpolicy.expressions.errors import null_reference
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import (
     Argument,
     Ex,
@@ -20,6 +19,7 @@ from apimpolicy.expressions.nodes import (
     constant,
 )
 from apimpolicy.expressions.operators import Operators
+from apimpolicy.expressions.syntax_nodes import SyntaxNode as Node
 from apimpolicy.expressions.types import (
     EXTENSIONS,
     NULL,
@@ -29,6 +29,7 @@ from apimpolicy.expressions.types import (
     CType,
     Member,
     array_of,
+    extension_members,
     find_members,
     find_super,
     reference_convertible,
@@ -152,7 +153,7 @@ class Calls(Operators):
             return self._call(node, chosen, group.receiver)
         if group.receiver is not None and group.name in EXTENSIONS:
             receiver = Argument(node, group.receiver, None)
-            extensions: list[Candidate] = [(m, {}) for m in EXTENSIONS[group.name]]
+            extensions: list[Candidate] = [(m, {}) for m in extension_members(group.name)]
             chosen = self.resolve(node, extensions, [receiver, *arguments], group.type_arguments)
             if chosen is not None:
                 return self._call(node, chosen, None)

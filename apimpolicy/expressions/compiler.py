@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from apimpolicy.expressions import library
 from apimpolicy.expressions.errors import BudgetExceeded, CsException, EvaluationError, ExpressionError
+from apimpolicy.expressions.lambdas import RETURN
 from apimpolicy.expressions.nodes import Frame, Run
 from apimpolicy.expressions.runtime_types import describe
-from apimpolicy.expressions.statements import RETURN, StatementBinder
+from apimpolicy.expressions.statements import StatementBinder
 from apimpolicy.expressions.syntax import SyntaxTree
 from apimpolicy.expressions.types import OBJECT, VOID, CType
 from apimpolicy.expressions.values import Runtime

@@ -292,8 +292,11 @@ class LastError:
 
 
 class PolicyContext:
-    """The root object. `clock` answers the time of `DateTime.UtcNow` (an aware datetime), `random` feeds Random
-    and Guid, `trace` receives what `context.Trace` writes; without a clock or a source, expressions that need one fail."""
+    """The root object.
+
+    `clock` answers the time of `DateTime.UtcNow` (an aware datetime), `random` feeds Random and Guid, `trace` receives
+    what `context.Trace` writes; without a clock or a source, expressions that need one fail.
+    """
 
     __slots__ = (
         "api",

@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from apimpolicy.expressions.errors import invalid_cast, invalid_operation, null_reference
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import (
     BinderBase,
     Ex,
@@ -25,6 +24,7 @@ from apimpolicy.expressions.nodes import (
 )
 from apimpolicy.expressions.numbers import fit_decimal, to_single, truncate_unchecked
 from apimpolicy.expressions.runtime_types import describe, instance_check
+from apimpolicy.expressions.syntax_nodes import SyntaxNode as Node
 from apimpolicy.expressions.types import (
     INTEGRAL_RANGES,
     NULL,

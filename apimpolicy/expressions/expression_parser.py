@@ -9,121 +9,11 @@ expressions"). This room knows no types and evaluates nothing.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
+from apimpolicy.expressions.syntax_nodes import ExpressionSyntaxError, Syn, SyntaxNode
+from apimpolicy.expressions.token_reader import PREDEFINED, Token, TokenReader
 
-class SyntaxNode(Protocol):
-    """What the binder needs of a node, whether the grammar made it or this parser."""
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def start_byte(self) -> int: ...
-    @property
-    def end_byte(self) -> int: ...
-    @property
-    def id(self) -> int: ...
-    @property
-    def is_named(self) -> bool: ...
-    @property
-    def children(self) -> Sequence[SyntaxNode]: ...
-    @property
-    def named_children(self) -> Sequence[SyntaxNode]: ...
-    def child_by_field_name(self, name: str, /) -> SyntaxNode | None: ...
-    def children_by_field_name(self, name: str, /) -> Sequence[SyntaxNode]: ...
-
-
-class Syn:
-    """A node of this parser; named like the grammar's."""
-
-    __slots__ = ("children", "end_byte", "fields", "is_named", "start_byte", "type")
-
-    def __init__(
-        self,
-        type: str,
-        start: int,
-        end: int,
-        children: Sequence[SyntaxNode] | None = None,
-        fields: dict[str, SyntaxNode] | None = None,
-        is_named: bool = True,
-    ) -> None:
-        self.type = type
-        self.start_byte = start
-        self.end_byte = end
-        self.children: Sequence[SyntaxNode] = children or []
-        self.fields = fields or {}
-        self.is_named = is_named
-
-    @property
-    def id(self) -> int:
-        return id(self)
-
-    @property
-    def named_children(self) -> list[SyntaxNode]:
-        return [child for child in self.children if child.is_named]
-
-    def child_by_field_name(self, name: str, /) -> SyntaxNode | None:
-        return self.fields.get(name)
-
-    def children_by_field_name(self, name: str, /) -> list[SyntaxNode]:
-        found = self.fields.get(name)
-        return [] if found is None else [found]
-
-
-class Token:
-    __slots__ = ("end", "kind", "start", "text")
-
-    def __init__(self, kind: str, text: str, start: int, end: int) -> None:
-        self.kind = kind
-        self.text = text
-        self.start = start
-        self.end = end
-
-
-class ExpressionSyntaxError(Exception):
-    """The tokens form no expression; `offset` is where."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
-
-
-_TOKEN: Final = re.compile(
-    rb"(?P<space>\s+|//[^\n]*|/\*.*?\*/)"
-    rb'|(?P<interpolated>\$@?"|@\$")'
-    rb'|(?P<verbatim>@"(?:[^"]|"")*")'
-    rb'|(?P<string>"(?:[^"\\\n]|\\.)*"(?:u8|U8)?)'
-    rb"|(?P<char>'(?:[^'\\\n]|\\[^\n][0-9a-fA-F]*)')"
-    rb"|(?P<number>0[xX][0-9a-fA-F_]+[uUlL]*|0[bB][01_]+[uUlL]*"
-    rb"|(?:[0-9][0-9_]*)?\.[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?[fFdDmM]?|[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?[fFdDmMuUlL]*)"
-    rb"|(?P<id>@?[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)"
-    rb"|(?P<op>\?\?=|\?\?|\?\.(?![0-9])|=>|==|!=|<=|>=|&&|\|\||\+\+|--|\+=|-=|\*=|/=|%=|&=|\|=|\^=|<<=|<<|->|::|\.\."
-    rb"|[-+*/%&|^!~=<>?:;,.(){}\[\]])",
-    re.S,
-)
-_PREDEFINED: Final = frozenset(
-    [
-        "bool",
-        "byte",
-        "char",
-        "decimal",
-        "double",
-        "float",
-        "int",
-        "long",
-        "object",
-        "sbyte",
-        "short",
-        "string",
-        "uint",
-        "ulong",
-        "ushort",
-        "void",
-    ]
-)
 _LITERAL_WORDS: Final = {"true": "boolean_literal", "false": "boolean_literal", "null": "null_literal"}
 _PRECEDENCE: Final[dict[str, int]] = {
     "??": 2,
@@ -152,58 +42,10 @@ _ASSIGNMENTS: Final = frozenset(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", 
 _AFTER_GENERIC: Final = frozenset(
     ["(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "?.", "??", "&&", "||", "|", "^", "&"]
 )
-_NEVER_NAMES: Final = frozenset(
-    [
-        "is",
-        "as",
-        "new",
-        "null",
-        "true",
-        "false",
-        "in",
-        "out",
-        "ref",
-        "throw",
-        "default",
-        "typeof",
-        "sizeof",
-        "checked",
-        "unchecked",
-        "switch",
-        "return",
-        "if",
-        "else",
-        "for",
-        "foreach",
-        "while",
-        "do",
-        "break",
-        "continue",
-        "try",
-        "catch",
-        "finally",
-        "using",
-        "lock",
-        "goto",
-        "case",
-        "const",
-        "this",
-        "base",
-        "stackalloc",
-    ]
-)
-Anchor = Callable[[int, str], "SyntaxNode | None"]
 
 
-class ExpressionParser:
-    """Parses the tokens of one expression; `anchor(offset, type)` finds the grammar's node of a string or block."""
-
-    def __init__(self, source: bytes, start: int, end: int, anchor: Anchor) -> None:
-        self.source = source
-        self.anchor = anchor
-        self.tokens = self._tokenize(start, end)
-        self.at = 0
-        self.end = end
+class ExpressionParser(TokenReader):
+    """Parses the tokens of one expression."""
 
     def parse(self) -> SyntaxNode:
         """The whole range as one expression. Raises ExpressionSyntaxError."""
@@ -211,87 +53,6 @@ class ExpressionParser:
         if self.at < len(self.tokens):
             raise self._error(f"'{self.tokens[self.at].text}' is not expected here")
         return node
-
-    # -- tokens ----------------------------------------------------------------------------------------------
-
-    def _tokenize(self, start: int, end: int) -> list[Token]:
-        tokens: list[Token] = []
-        at = start
-        while at < end:
-            match = _TOKEN.match(self.source, at, end)
-            if match is None:
-                raise ExpressionSyntaxError(f"unexpected character '{chr(self.source[at])}'", at)
-            kind = match.lastgroup or ""
-            stop = match.end()
-            if kind == "interpolated":
-                node = self.anchor(at, "interpolated_string_expression")
-                if node is None:
-                    raise ExpressionSyntaxError("this string is not closed", at)
-                stop = node.end_byte
-            elif kind == "op" and match[0] == b"{":
-                block = self._lambda_block(tokens, at)
-                if block is not None:
-                    tokens.append(Token("block", "{", at, block.end_byte))
-                    at = block.end_byte
-                    continue
-            if kind != "space":
-                tokens.append(Token(kind, self.source[at:stop].decode("utf-8", "replace"), at, stop))
-            at = stop
-        return tokens
-
-    def _lambda_block(self, tokens: list[Token], at: int) -> SyntaxNode | None:
-        if not tokens or tokens[-1].text not in ("=>", ")"):
-            return None
-        return self.anchor(at, "block")
-
-    def _peek(self, ahead: int = 0) -> str:
-        index = self.at + ahead
-        if index >= len(self.tokens):
-            return ""
-        token = self.tokens[index]
-        return token.text if token.kind in ("op", "id", "block") else f"\0{token.kind}"
-
-    def _next(self) -> Token:
-        if self.at >= len(self.tokens):
-            raise self._error("the expression ends too early")
-        self.at += 1
-        return self.tokens[self.at - 1]
-
-    def _expect(self, text: str) -> Token:
-        if self._peek() != text:
-            raise self._error(f"'{text}' is expected")
-        return self._next()
-
-    def _accept(self, text: str) -> bool:
-        if self._peek() == text:
-            self.at += 1
-            return True
-        return False
-
-    def _error(self, message: str) -> ExpressionSyntaxError:
-        offset = self.tokens[self.at].start if self.at < len(self.tokens) else self.end
-        return ExpressionSyntaxError(message, offset)
-
-    def _start(self) -> int:
-        return self.tokens[self.at].start if self.at < len(self.tokens) else self.end
-
-    def _last(self) -> int:
-        return self.tokens[self.at - 1].end
-
-    def _name_token(self) -> bool:
-        if self.at >= len(self.tokens):
-            return False
-        token = self.tokens[self.at]
-        return token.kind == "id" and token.text not in _NEVER_NAMES and token.text not in _PREDEFINED
-
-    def _identifier(self) -> Syn:
-        if not self._name_token():
-            raise self._error("a name is expected")
-        token = self._next()
-        return Syn("identifier", token.start, token.end)
-
-    def _symbol(self, token: Token) -> Syn:
-        return Syn(token.text, token.start, token.end, is_named=False)
 
     # -- operators -------------------------------------------------------------------------------------------
 
@@ -488,15 +249,14 @@ class ExpressionParser:
         if word in _LITERAL_WORDS:
             self._next()
             return Syn(_LITERAL_WORDS[word], token.start, token.end)
-        if word in _PREDEFINED:
+        if word in PREDEFINED:
             self._next()
             return Syn("predefined_type", token.start, token.end)
         if word == "global" and self._peek(1) == "::":
             self._next(), self._next()
             return self._simple_name()
-        if word == "from" and self.tokens[self.at + 2 : self.at + 3] and self._peek(2) == "in":
-            self.at = len(self.tokens)
-            return Syn("query_expression", token.start, self.end)
+        if word == "from" and self._peek(2) == "in" and self.at + 2 < len(self.tokens):
+            raise self._error("a query expression (from ... select) is not modelled; write it with Where and Select")
         if word in ("default", "stackalloc", "this", "base"):
             self._next()
             return Syn(f"{word}_expression", token.start, token.end)
@@ -580,8 +340,7 @@ class ExpressionParser:
                 token = self._symbol(self._next())
                 node = Syn("postfix_unary_expression", start, token.end_byte, [node, token])
             elif symbol == "switch":
-                self.at = len(self.tokens)
-                return Syn("switch_expression", start, self.end)
+                raise self._error("a switch expression needs C# 8; policy expressions are C# 7")
             elif symbol == "..":
                 raise self._error("a range needs C# 8; policy expressions are C# 7")
             else:
@@ -783,94 +542,3 @@ class ExpressionParser:
             raise self._error("a block is expected")
         body = self._block()
         return Syn("anonymous_method_expression", start, body.end_byte, [parameters, body], {"parameters": parameters})
-
-    # -- types -----------------------------------------------------------------------------------------------
-
-    def _type(self, brackets: bool = True) -> SyntaxNode:
-        found = self._try_type(brackets)
-        if found is None:
-            raise self._error("a type is expected")
-        return found
-
-    def _try_type(self, brackets: bool = True) -> SyntaxNode | None:
-        """A type at this place, without a trailing `?`; None (and nothing consumed) when there is none."""
-        mark = self.at
-        kind = self._type_core()
-        if kind is None:
-            self.at = mark
-            return None
-        while brackets:
-            if self._peek() == "?" and self._peek(1) == "[" and self._peek(2) == "]":
-                kind = Syn("nullable_type", kind.start_byte, self._next().end, [kind], {"type": kind})
-            if self._peek() != "[" or self._peek(1) != "]":
-                break
-            opening, closing = self._next(), self._next()
-            rank = Syn("array_rank_specifier", opening.start, closing.end)
-            kind = Syn("array_type", kind.start_byte, closing.end, [kind, rank], {"type": kind, "rank": rank})
-        return kind
-
-    def _type_core(self) -> SyntaxNode | None:
-        start = self._start()
-        if self._peek() in _PREDEFINED:
-            token = self._next()
-            return Syn("predefined_type", token.start, token.end)
-        if self._peek() == "(":
-            return self._tuple_type(start)
-        if self._peek() == "global" and self._peek(1) == "::":
-            self._next(), self._next()
-        node: SyntaxNode | None = None
-        while True:
-            if not self._name_token():
-                return None
-            name: SyntaxNode = self._identifier()
-            if self._peek() == "<":
-                listed = self._type_arguments()
-                if listed is None:
-                    return None
-                name = Syn("generic_name", name.start_byte, listed.end_byte, [name, listed])
-            if node is None:
-                node = name
-            else:
-                node = Syn("qualified_name", start, name.end_byte, [node, name], {"qualifier": node, "name": name})
-            if self._peek() != ".":
-                return node
-            self._next()
-
-    def _type_arguments(self) -> Syn | None:
-        mark = self.at
-        start = self._next().start
-        listed: list[SyntaxNode] = []
-        while True:
-            kind = self._try_type()
-            if kind is None:
-                self.at = mark
-                return None
-            if self._peek() == "?":
-                kind = Syn("nullable_type", kind.start_byte, self._next().end, [kind], {"type": kind})
-            listed.append(kind)
-            if self._accept(","):
-                continue
-            if self._peek() != ">":
-                self.at = mark
-                return None
-            return Syn("type_argument_list", start, self._next().end, listed)
-
-    def _tuple_type(self, start: int) -> SyntaxNode | None:
-        self._next()
-        elements: list[SyntaxNode] = []
-        while True:
-            begin = self._start()
-            kind = self._try_type()
-            if kind is None:
-                return None
-            if self._peek() == "?":
-                kind = Syn("nullable_type", kind.start_byte, self._next().end, [kind], {"type": kind})
-            fields: dict[str, SyntaxNode] = {"type": kind}
-            if self._name_token():
-                fields["name"] = self._identifier()
-            elements.append(Syn("tuple_element", begin, self._last(), list(fields.values()), fields))
-            if self._accept(","):
-                continue
-            if self._peek() != ")" or len(elements) < 2:
-                return None
-            return Syn("tuple_type", start, self._next().end, elements)

@@ -6,9 +6,9 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import BinderBase, Ex, constant
 from apimpolicy.expressions.numbers import fit_decimal, to_single
+from apimpolicy.expressions.syntax_nodes import SyntaxNode as Node
 from apimpolicy.expressions.types import BOOL, CHAR, DECIMAL, DOUBLE, FLOAT, INT, LONG, NULL, STRING, UINT, ULONG
 from apimpolicy.expressions.values import Char
 

@@ -12,9 +12,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from apimpolicy.expressions.errors import ExpressionError
-from apimpolicy.expressions.expression_parser import ExpressionSyntaxError
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.syntax import SyntaxTree
+from apimpolicy.expressions.syntax_nodes import ExpressionSyntaxError
+from apimpolicy.expressions.syntax_nodes import SyntaxNode as Node
 from apimpolicy.expressions.types import CType
 from apimpolicy.position import Position
 
@@ -222,6 +222,12 @@ class BinderBase:
         raise NotImplementedError
 
     def value(self, node: Node) -> Ex:
+        raise NotImplementedError
+
+    def statement(self, node: Node) -> Run:
+        raise NotImplementedError
+
+    def return_run(self, node: Node, bound: Bound) -> Run:
         raise NotImplementedError
 
     def bind_type(self, node: Node) -> CType:

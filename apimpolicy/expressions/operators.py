@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from apimpolicy.expressions.conversions import Conversions
 from apimpolicy.expressions.errors import CsException
-from apimpolicy.expressions.expression_parser import SyntaxNode as Node
 from apimpolicy.expressions.nodes import NOT_CONSTANT, Ex, Frame, Run, ThrowExpression, constant
 from apimpolicy.expressions.numbers import divide_decimal, fit_decimal, to_single
+from apimpolicy.expressions.syntax_nodes import SyntaxNode as Node
 from apimpolicy.expressions.text import to_text, typed_text
 from apimpolicy.expressions.types import (
     BOOL,

@@ -12,7 +12,8 @@ from typing import Final
 import tree_sitter_c_sharp
 from tree_sitter import Language, Node, Parser
 
-from apimpolicy.expressions.expression_parser import ExpressionParser, ExpressionSyntaxError, SyntaxNode
+from apimpolicy.expressions.expression_parser import ExpressionParser
+from apimpolicy.expressions.syntax_nodes import ExpressionSyntaxError, SyntaxNode
 from apimpolicy.position import Position
 
 _WRAPPERS: Final[dict[str, tuple[bytes, bytes]]] = {

@@ -88,7 +88,6 @@ class Member:
     setter: Callable[..., Any] | None
     needs_runtime: bool
     needs_types: bool
-    extension: bool
     null_ok: bool
     constant: Any
     owner: TypeDef
@@ -134,7 +133,8 @@ class EnumValue(int):
 
 
 DEFINITIONS: Final[dict[str, TypeDef]] = {}
-EXTENSIONS: Final[dict[str, list[Member]]] = {}
+EXTENSIONS: Final[dict[str, list[tuple[str, Any]]]] = {}
+"""Extension methods by name: (signature, implementation)."""
 OBJECT_BOX: Final[list[CType]] = []
 REFUSED: Final[dict[str, str]] = {}
 """Type names APIM may know but this library does not model: name -> the word used to refuse it."""
@@ -181,13 +181,27 @@ def enum_value(definition: TypeDef, number: int) -> EnumValue:
     return value
 
 
+_CALLED: Final = re.compile(r"(\w+)(?:<[\w, ]+>)?\(")
+_EXTENSION_HOLDER: Final = TypeDef("extension", "static", (), (), "extension")
+_EXTENSION_MEMBERS: Final[dict[str, list[Member]]] = {}
+
+
 def extend(table: Mapping[str, Any]) -> None:
-    """Add extension methods: the first parameter is the receiver."""
-    holder = TypeDef("extension", "static", (), (), "extension")
+    """Add extension methods: the first parameter is the receiver. Signatures are read on first use."""
     for signature, implementation in table.items():
-        member = parse_signature(signature, implementation, holder)
-        member.extension = True
-        EXTENSIONS.setdefault(member.name, []).append(member)
+        found = _CALLED.search(signature)
+        assert found is not None
+        EXTENSIONS.setdefault(found[1], []).append((signature, implementation))
+        _EXTENSION_MEMBERS.pop(found[1], None)
+
+
+def extension_members(name: str) -> list[Member]:
+    """Every extension method of that name."""
+    known = _EXTENSION_MEMBERS.get(name)
+    if known is None:
+        known = [parse_signature(text, call, _EXTENSION_HOLDER) for text, call in EXTENSIONS.get(name, ())]
+        _EXTENSION_MEMBERS[name] = known
+    return known
 
 
 def make(name: str, *args: CType, labels: tuple[str, ...] = ()) -> CType:
@@ -342,7 +356,6 @@ def parse_signature(text: str, implementation: Any, owner: TypeDef) -> Member:
         setter=setter,
         needs_runtime="!" in match["flags"],
         needs_types="^" in match["flags"],
-        extension=False,
         null_ok="~" in match["flags"],
         constant=constant,
         owner=owner,

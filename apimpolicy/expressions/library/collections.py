@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any, Final
 
-from apimpolicy.expressions.binder import DEFAULTS, default_of
+from apimpolicy.expressions.defaults import DEFAULTS, default_of
 from apimpolicy.expressions.errors import CsException, argument_null, invalid_operation, out_of_range
 from apimpolicy.expressions.library.strings import cultural_key
 from apimpolicy.expressions.types import DEFINITIONS, CType, define

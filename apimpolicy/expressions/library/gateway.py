@@ -10,7 +10,6 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from apimpolicy.expressions.binder import default_of
 from apimpolicy.expressions.context import (
     Api,
     BasicCredentials,
@@ -33,6 +32,7 @@ from apimpolicy.expressions.context import (
     Workspace,
 )
 from apimpolicy.expressions.dates import DateTime, TimeSpan, from_datetime
+from apimpolicy.expressions.defaults import default_of
 from apimpolicy.expressions.errors import CsException, argument_null, invalid_cast, null_reference
 from apimpolicy.expressions.json_values import JToken, value_json
 from apimpolicy.expressions.library.json_types import parse_array, parse_object

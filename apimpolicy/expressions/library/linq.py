@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from apimpolicy.expressions.binder import default_of
+from apimpolicy.expressions.defaults import default_of
 from apimpolicy.expressions.errors import CsException, argument_null, invalid_cast, invalid_operation, out_of_range
 from apimpolicy.expressions.library.collections import sort_key
 from apimpolicy.expressions.numbers import divide_decimal, fit_decimal

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from apimpolicy.expressions.binder import default_of
+from apimpolicy.expressions.defaults import default_of
 from apimpolicy.expressions.errors import (
     CsException,
     argument,

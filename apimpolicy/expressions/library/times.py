@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from apimpolicy.expressions import dates
-from apimpolicy.expressions.binder import DEFAULTS
 from apimpolicy.expressions.conversions import IMPLICIT
 from apimpolicy.expressions.dates import (
     LOCAL,
@@ -24,6 +23,7 @@ from apimpolicy.expressions.dates import (
     from_parts,
     offset_ticks,
 )
+from apimpolicy.expressions.defaults import DEFAULTS
 from apimpolicy.expressions.errors import CsException, argument, argument_null, format_error, overflow
 from apimpolicy.expressions.library.numeric import attempt
 from apimpolicy.expressions.operators import USER_OPERATORS, VALUE_EQUALITY

@@ -6,7 +6,7 @@ import re
 import urllib.parse
 from typing import Any, Final
 
-from apimpolicy.expressions.binder import DEFAULTS
+from apimpolicy.expressions.defaults import DEFAULTS
 from apimpolicy.expressions.errors import CsException, argument_null, format_error, out_of_range
 from apimpolicy.expressions.json_values import KIND_BY_CLASS
 from apimpolicy.expressions.library.numeric import attempt, byte_array

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from apimpolicy.expressions import dates
 from apimpolicy.expressions.conversions import EXPLICIT, IMPLICIT
 from apimpolicy.expressions.errors import CsException, argument, argument_null
-from apimpolicy.expressions.library import json_types
+from apimpolicy.expressions.library import json_conversions
 from apimpolicy.expressions.numbers import parse_decimal, parse_double, parse_integer
 from apimpolicy.expressions.operators import USER_OPERATORS, VALUE_EQUALITY
 from apimpolicy.expressions.runtime_types import CLASSES
@@ -523,8 +523,8 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "decimal": parse_decimal,
     "int": lambda s: parse_integer(s, "int"),
     "long": lambda s: parse_integer(s, "long"),
-    "DateTime": json_types.to_date,
-    "Guid": json_types.to_guid,
+    "DateTime": json_conversions.to_date,
+    "Guid": json_conversions.to_guid,
 }
 for _target, _convert in _READERS.items():
     for _source in ("XElement", "XAttribute"):

@@ -1,4 +1,4 @@
-"""What an expression sees of a request: members as APIM publishes them, bodies that can be consumed, one seed, one clock."""
+"""What an expression sees of a request: APIM's members, bodies that can be consumed, one seed, one clock."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ _SHOW = r"""
 static string Q(string s) {
   var b = new StringBuilder("\"");
   foreach (char c in s) {
-    if (c == '"' || c == '\\') b.Append('\\').Append(c); else if (c < 32 || c > 126) b.AppendFormat("\\u{0:x4}", (int)c);
+    if (c == '"' || c == '\\') b.Append('\\').Append(c);
+    else if (c < 32 || c > 126) b.AppendFormat("\\u{0:x4}", (int)c);
     else b.Append(c);
   }
   return b.Append('"').ToString();
