@@ -8,7 +8,7 @@ from datetime import datetime
 
 from console.domain.snapshot import GatewaySnapshot, Level, Problem
 from screens.figures import format_count
-from screens.spans import Cell, Span, Tone, join, shorten, visible, width_of, wrap
+from screens.spans import Cell, Span, Tone, fit, join, shorten, visible, width_of, wrap
 
 LEVEL_GLYPHS: dict[Level, tuple[str, Tone]] = {
     Level.OK: ("●", Tone.GOOD),
@@ -57,6 +57,9 @@ def header_line(snapshot: GatewaySnapshot, now: datetime, width: int, is_paused:
     What is left out first: the subscription, the budget, the region, the seconds. Badges never are.
     """
     clock = (Span(now.strftime("%H:%M:%SZ"), Tone.QUIET),)
+    if not snapshot.profile_name:
+        name = (Span(" genaigw-console", Tone.STRONG),)
+        return (*fit(name, width - width_of(clock) - 1), *clock, Span(" "))
     marks = badges(snapshot, is_paused)
     name = visible(snapshot.gateway.name if snapshot.gateway else snapshot.service_name)
     region = visible(snapshot.gateway.region) if snapshot.gateway else ""

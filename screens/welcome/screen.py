@@ -112,7 +112,10 @@ class WelcomeScreen(Room):
         filled = bar(progress, bar_width)
         return [
             (Span("Starting an Azure on this machine", Tone.STRONG),),
-            (Span("The gateway lives through its last hour, so that the first screen has a history.", Tone.QUIET),),
+            *wrap(
+                (Span("The gateway lives through its last hour, so that the first screen has a history.", Tone.QUIET),),
+                width,
+            ),
             (),
             (
                 Span(filled, Tone.ACCENT),
