@@ -53,6 +53,7 @@ class GatewayService:
         self._lots = world.random("gateway/units")
         self._delays = world.random("gateway/propagation")
         self._tokens: dict[str, str] = {}
+        self._model_tokens: set[str] = set()
         configuration = read_configuration(world.store, service_id, 1)
         self.latest = configuration
         self.units = [Unit(world, number, configuration) for number in range(self._capacity())]
@@ -155,14 +156,15 @@ class GatewayService:
         if token is None:
             chance = self.world.random("gateway/identity")
             token = self._tokens[audience] = f"mi.{chance.getrandbits(256):064x}"
+            if audience in _MODEL_AUDIENCES:
+                self._model_tokens.add(token)
         return token
 
     def accepts_identity(self, token: str, account_id: str) -> bool:
         """Whether `token` is this gateway's for models and its role on the account stands."""
-        return (
-            token in (self._tokens.get(audience) for audience in _MODEL_AUDIENCES)
-            and account_id.lower() not in self.revoked_accounts
-        )
+        if token not in self._model_tokens:
+            return False
+        return not self.revoked_accounts or account_id.lower() not in self.revoked_accounts
 
     # -- one request -----------------------------------------------------------------------------------------
 
@@ -171,7 +173,7 @@ class GatewayService:
         if request.path == STATUS_PATH:
             return HttpResponse(200, {"content-type": "text/plain"}, b"Service Operational", "OK")
         units = self.units
-        unit = units[self._lots.randrange(len(units))] if len(units) > 1 else units[0]
+        unit = units[int(self._lots.random() * len(units))] if len(units) > 1 else units[0]
         digits = f"{self._ids.getrandbits(128):032x}"
         correlation_id = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
         exchange = Exchange(self, unit, request, correlation_id)

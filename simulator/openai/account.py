@@ -128,8 +128,9 @@ class AccountHost:
         token = headers.get("authorization", "")
         if token[:7].lower() == "bearer ":
             bearer = token[7:].strip()
-            if any(accepts(bearer, self.id) for accepts in self.authorizers):
-                return None
+            for accepts in self.authorizers:
+                if accepts(bearer, self.id):
+                    return None
             text = (
                 "The principal lacks the required data action "
                 "`Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform "
