@@ -14,8 +14,12 @@ _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _URL = Url.parse("https://gateway.contoso.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
 _BODY = b'{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}],"stream":true}'
 _HEADERS = [("Authorization", "Bearer x"), ("Content-Type", "application/json"), ("X-Caller", "billing")]
+_RANDOM = random.Random(1)
 _ROUND_ROBIN = """
-    JArray routes = JArray.Parse("[{'url':'https://a/','p':1},{'url':'https://b/','p':1},{'url':'https://c/','p':2}]");
+    JArray routes = new JArray();
+    routes.Add(new JObject() { { "url", "https://a/" }, { "p", 1 } });
+    routes.Add(new JObject() { { "url", "https://b/" }, { "p", 1 } });
+    routes.Add(new JObject() { { "url", "https://c/" }, { "p", 2 } });
     int turn = int.Parse((string)context.Variables["turn"]);
     string chosen = "";
     for (int i = 0; i < routes.Count; i++) {
@@ -35,7 +39,7 @@ def build_context() -> PolicyContext:
         variables={"turn": "4", "retries": 2},
         timestamp=_NOW,
         clock=lambda: _NOW,
-        random=random.Random(1),
+        random=_RANDOM,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from apimpolicy.expressions.errors import null_reference
 from apimpolicy.expressions.nodes import (
@@ -38,6 +38,22 @@ from apimpolicy.expressions.types import (
 )
 from apimpolicy.expressions.values import CsArray, check_text
 
+BODY_TYPES: Final = frozenset(
+    {
+        "string",
+        "object",
+        "byte[]",
+        "JObject",
+        "JArray",
+        "JToken",
+        "JValue",
+        "JContainer",
+        "XElement",
+        "XDocument",
+        "XNode",
+    }
+)
+"""What Body.As<T> can give."""
 Candidate = tuple[Member, dict[str, CType]]
 
 
@@ -150,6 +166,8 @@ class Calls(Operators):
             found += [(m, b) for m, b in find_members(OBJECT, group.name) if m.kind == "method"]
         chosen = self.resolve(node, found, arguments, group.type_arguments)
         if chosen is not None:
+            if chosen.member.owner.name == "IMessageBody" and chosen.types and str(chosen.types[0]) not in BODY_TYPES:
+                raise self.error(node, f"a message body read as '{chosen.types[0]}' is not modelled")
             return self._call(node, chosen, group.receiver)
         if group.receiver is not None and group.name in EXTENSIONS:
             receiver = Argument(node, group.receiver, None)

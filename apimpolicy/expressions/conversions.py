@@ -94,8 +94,8 @@ def lift(convert: Convert) -> Convert:
 def apply(ex: Ex, target: CType, convert: Convert) -> Ex:
     if convert is _identity:
         return Ex(target, ex.run, ex.constant)
-    if ex.is_constant:
-        return constant(target, convert(ex.constant))
+    if ex.is_constant and (target.is_value or target.name in ("string", "object")):
+        return constant(target, convert(ex.constant))  # never a JToken: those can be changed, and have a parent
     run = ex.run
     return Ex(target, lambda f: convert(run(f)))
 

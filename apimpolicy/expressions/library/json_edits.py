@@ -24,7 +24,7 @@ from apimpolicy.expressions.json_values import (
     deep_equals,
     value_json,
 )
-from apimpolicy.expressions.library.json_conversions import class_name, type_of, value_as
+from apimpolicy.expressions.library.json_conversions import class_name, value_as
 from apimpolicy.expressions.library.strings import fold
 from apimpolicy.expressions.runtime_types import dotnet_name
 from apimpolicy.expressions.types import (

@@ -1,7 +1,11 @@
-"""string, char and StringComparison: what they can do."""
+"""string, char and StringComparison: what they can do.
+
+A string counts its characters by code points where C# counts UTF-16 units: they differ beyond U+FFFF only (emoji).
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -278,11 +282,6 @@ def _units(text: str) -> list[int]:
     return [raw[i] | raw[i + 1] << 8 for i in range(0, len(raw), 2)]
 
 
-def utf16_length(text: str) -> int:
-    """Length counts UTF-16 units: an emoji is two."""
-    return len(text) if text.isascii() else len(text) + sum(1 for c in text if c > "\uffff")
-
-
 def _equals_object(text: str, other: Any) -> bool:
     return type(other) is str and text == other
 
@@ -349,8 +348,6 @@ _TESTS: Final[dict[str, Callable[[str], bool]]] = {
 
 
 def _category(char: str) -> str:
-    import unicodedata
-
     return unicodedata.category(char)
 
 
@@ -365,7 +362,7 @@ DEFINITIONS["char"].add(
         "static char ToLower(char)": lambda c: Char(lower(c)),
         "static char ToUpperInvariant(char)": lambda c: Char(fold(c)),
         "static char ToLowerInvariant(char)": lambda c: Char(lower(c)),
-        "static double GetNumericValue(char)": lambda c: float(__import__("unicodedata").numeric(c, -1.0)),
+        "static double GetNumericValue(char)": lambda c: float(unicodedata.numeric(c, -1.0)),
         "static string ToString(char)": lambda c: str(c),
         "string ToString()": lambda c: str.__str__(c),
         "bool Equals(char)": lambda c, o: c == o,
@@ -377,7 +374,7 @@ DEFINITIONS["char"].add(
 DEFINITIONS["string"].add(
     {
         "static string Empty": "",
-        "int Length": utf16_length,
+        "int Length": len,
         "char this[int]": char_at,
         "static string new(char, int)": repeat,
         "static string new(char[])": lambda chars: "".join(chars or ()),
@@ -471,6 +468,6 @@ DEFINITIONS["string"].add(
         "string ToString(IFormatProvider)": lambda s, c: s,
         "string Clone()": lambda s: s,
         "int GetHashCode()": string_hash,
-        "string Normalize()": lambda s: __import__("unicodedata").normalize("NFC", s),
+        "string Normalize()": lambda s: unicodedata.normalize("NFC", s),
     }
 )

@@ -81,6 +81,14 @@ def test_a_variable_of_another_type_is_an_invalid_cast() -> None:
     assert caught.value.exception_type == "System.Collections.Generic.KeyNotFoundException"
 
 
+def test_evaluations_share_nothing() -> None:
+    text = '{ JToken t = 5; var o = new JObject { { "a", "x" } }; ((JValue)t).Value = 6; o["b"] = t; return o; }'
+    first, second = run(text), run(text)
+    assert to_policy_string(first) == to_policy_string(second)
+    assert first.get("a") is not second.get("a")
+    assert run("{ JToken t = 5; return t.ToString(); }") == "5"
+
+
 def test_one_seed_gives_one_sequence() -> None:
     text = '{ var r = new Random(); return r.Next(1000) + ":" + Guid.NewGuid(); }'
     assert run(text) == run(text)
@@ -113,6 +121,8 @@ def test_a_jwt_is_read_and_anything_else_is_null() -> None:
         ("typeof(string).Assembly", "inline", "typeof is not modelled"),
         ('"x".__class__', "inline", "__class__"),
         ("context.__init__", "inline", "__init__"),
+        ("context.Request.Body.As<Guid>()", "inline", "read as 'Guid' is not modelled"),
+        ("(from x in new[] { 1 } select x).Count()", "inline", "query expression"),
         ("a switch { _ => 1 }", "inline", "C# 8"),
         ("dynamic d = 1; return d;", "block", "dynamic is not modelled"),
         ('var s = "a"; if (s == "a") { return 1; }', "block", "not all code paths"),
