@@ -99,12 +99,14 @@ class InProcessEntities:
         if_match: str | None = None,
         query: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, str], Any]:
+        path, _, asked = path.partition("?")
+        query = {**(query or {}), **dict(part.split("=", 1) for part in asked.split("&") if part)}
         self.before(method, path)
         headers = {"content-type": "application/json", **({"if-match": if_match} if if_match else {})}
         request = ArmRequest(
             method,
             f"{SERVICE}/{path}",
-            QueryParameters({"api-version": "2024-05-01", **(query or {})}),
+            QueryParameters({"api-version": "2024-05-01", **query}),
             headers,
             json.dumps(body).encode() if body is not None else b"",
             self.world,

@@ -30,7 +30,7 @@ class PolicyEntities:
 
     async def get(self, path: str) -> RawEntity | None:
         """The entity, None when there is none; documents with `format=rawxml`."""
-        if not is_document_path(path):
+        if "?" in path or not is_document_path(path):
             return await self._inner.get(path)
         entity = await self._inner.get(f"{path}?format=rawxml")
         return None if entity is None else replace(entity, resource_id=entity.resource_id.split("?")[0])
@@ -82,6 +82,11 @@ class Deployed:
             return found
         wanted = place.name.lower()
         same = (d for p, d in self.documents.items() if p.kind is place.kind and p.name.lower() == wanted)
+        return next(same, None)
+
+    def at_path(self, path: str) -> DeployedDocument | None:
+        """What stands at a path below the service."""
+        same = (d for d in self.documents.values() if d.path.lower() == path.lower())
         return next(same, None)
 
 

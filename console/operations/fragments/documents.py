@@ -1,4 +1,4 @@
-"""The nouns: where a policy document, fragment or named value stands on a gateway, and how people write that down. Pure.
+"""The nouns: where a policy document, fragment or named value stands on a gateway, and its names. Pure.
 
 A place has three names: the path Resource Manager knows below the service, the words a sentence uses, and the handle a
 command line takes (`spill-to-payg`, `api/azure-openai`, `named-value/region`).

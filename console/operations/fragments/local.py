@@ -152,7 +152,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise UsageError("The file is not UTF-8 text", where=f"{path}, byte {error.start}", remedy="Save it as UTF-8.")
+        where = f"{path}, byte {error.start}"
+        raise UsageError("The file is not UTF-8 text", where=where, remedy="Save it as UTF-8.") from error
     except OSError as error:
         raise UsageError(f"The file cannot be read: {error.strerror}", where=str(path)) from error
 

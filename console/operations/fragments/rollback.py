@@ -1,0 +1,85 @@
+"""Going back: to what stood before a run, to a version of the journal, or to a pulled folder. Same guards as a deploy.
+
+A rollback is planned from what stands now. What somebody else changed since is never overwritten unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.errors import NotFound
+from console.operations.fragments.deployed import Deployed
+from console.operations.fragments.documents import Place, same_text
+from console.operations.fragments.history import DEPLOY, SHORT_ID, History, Run, Version
+from console.operations.fragments.plan import DeployPlan, Wanted, plan_deploy
+
+
+def last_deployment(history: History) -> Run:
+    """The newest run that wrote something and was not taken back.
+
+    Raises:
+        NotFound: there is none.
+    """
+    undone = {run.undoes for run in history.runs if run.is_complete and run.undoes}
+    for run in reversed(history.runs):
+        if run.operation == DEPLOY and run.writes and run.run_id not in undone:
+            return run
+    raise NotFound(
+        "The journal holds no deployment on this gateway to go back from",
+        remedy="Go back to a pulled folder with --to FOLDER.",
+    )
+
+
+def plan_rollback(run: Run, deployed: Deployed, history: History, *, is_read_only: bool = False) -> DeployPlan:
+    """Take back what a run wrote. Places where it never arrived, or which are back already, stay as they are."""
+    wanted: dict[Place, Wanted] = {}
+    expected: dict[Place, str | None] = {}
+    for write in run.writes:
+        place = write.place
+        standing = deployed.at_path(write.path)
+        if standing is not None:
+            place = standing.place
+        if place is None or place in wanted:
+            continue
+        text = None if standing is None else standing.text
+        if write.outcome != "done" and not same_text(text, write.after, place.kind):
+            continue  # it never arrived
+        wanted[place] = Wanted(place, write.before, f"as before {run.run_id[:SHORT_ID]}")
+        expected[place] = _last_text(run, write.path)
+    return plan_deploy(
+        list(wanted.values()), deployed, history, is_read_only=is_read_only, undoes=run.run_id, expected=expected
+    )
+
+
+def _last_text(run: Run, path: str) -> str | None:
+    return next(w.after for w in reversed(run.writes) if w.path == path)
+
+
+def version_before(history: History, place: Place, standing: str | None) -> Version:
+    """The newest known version of a place that means something else than what stands there.
+
+    Raises:
+        NotFound: the journal knows none.
+    """
+    for version in history.versions(place):
+        if not same_text(version.text, standing, place.kind):
+            return version
+    raise NotFound(
+        f"The journal holds no other version of {place.words}",
+        remedy="Go back to a pulled folder with --to FOLDER.",
+    )
+
+
+def plan_versions(
+    versions: Sequence[Version], deployed: Deployed, history: History, *, is_read_only: bool = False
+) -> DeployPlan:
+    """Put versions of the journal back."""
+    wanted = [Wanted(v.place, v.text, f"version of {v.at:%Y-%m-%d %H:%M}Z, {v.run_id[:SHORT_ID]}") for v in versions]
+    return plan_deploy(wanted, deployed, history, is_read_only=is_read_only, expected={})
+
+
+def plan_folder(
+    wanted: Sequence[Wanted], deployed: Deployed, history: History, *, is_read_only: bool = False
+) -> DeployPlan:
+    """Put a folder's texts back, whoever changed the gateway since: that is what going back to a folder means."""
+    return plan_deploy(list(wanted), deployed, history, is_read_only=is_read_only, expected={})
