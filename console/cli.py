@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--profile", "profile_name", metavar="P", help="Which profile to use.")
+@click.option("--profile", "profile_name", envvar="GENAIGW_PROFILE", metavar="P", help="Which profile to use.")
 @click.option("--profile-file", type=click.Path(path_type=Path), metavar="F", help="Where the profiles are.")
 @click.option("--read-only", is_flag=True, help="Offer and allow no writes.")
 @click.option(
@@ -120,14 +120,15 @@ def _run_screens(
 ) -> int:
     from screens.app import run_app
 
-    with _DemoOpener(options) as opener:
+    with _DemoOpener(setting, options) as opener:
         return run_app(engine, open_demo=opener.open, profile_path=str(setting.path), starts_demo=starts_demo)
 
 
 class _DemoOpener:
     """Opens the embedded Azure when asked, and ends it when the screens are left."""
 
-    def __init__(self, options: SimulatorOptions | None) -> None:
+    def __init__(self, setting: Setting, options: SimulatorOptions | None) -> None:
+        self._setting = setting
         self._options = options
         self._process: Any = None
 
@@ -145,7 +146,7 @@ class _DemoOpener:
             loop.call_soon_threadsafe(on_progress, share)
 
         ready = await asyncio.to_thread(self._process.start, tell)
-        return open_engine(demo_profile(ready))
+        return open_engine(self._setting.adjusted(demo_profile(ready)))
 
     def close(self) -> None:
         """End the embedded Azure, if there is one."""

@@ -81,11 +81,14 @@ def explain(error: BaseException, *, what: str, where: str, remedy: str, sign_in
     if status is None and name == "ClientAuthenticationError":
         return SignInError(f"{what}: the sign-in failed, {azure_message(error)}", where=where, remedy=sign_in)
     if status is None and name in ("ServiceRequestError", "ServiceResponseError", "IncompleteReadError"):
-        return Unreachable(
-            f"{what}: no connection, {azure_message(error)}",
-            where=where,
-            remedy="Check DNS, proxy and private endpoints.",
+        reason = azure_message(error)
+        untrusted = "CERTIFICATE_VERIFY_FAILED" in reason
+        todo = (
+            "Name its certificate authority in SSL_CERT_FILE."
+            if untrusted
+            else "Check DNS, proxy and private endpoints."
         )
+        return Unreachable(f"{what}: no connection, {reason}", where=where, remedy=todo)
     if isinstance(status, int) and status >= 300:
         return _explain_status(error, status, what=what, where=where, remedy=remedy, sign_in=sign_in)
     return UnreadableAnswer(

@@ -49,7 +49,7 @@ def simulate(
             write_profile(profile_out, "simulated", profile_values(ready), make_default=True)
         click.echo(json.dumps(_endpoints(ready, profile_out)) if as_json else _described(ready, profile_out))
         if certificate is not None and not as_json:
-            click.echo(f"Certificate authority for clients: {certificate.authority_file}")
+            click.echo(f"Clients trust it with SSL_CERT_FILE={certificate.authority_file}")
         if process.wait() != 0:
             raise SystemExit(1)
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -204,3 +205,35 @@ def test_profiles_can_be_added_chosen_and_shown_without_their_secret(simulated: 
     assert [(p["name"], p["default"]) for p in listed["profiles"]] == [("one", False), ("two", True)]
     shown = run("profiles", "show", home=simulated).stdout
     assert "identity_header: (set)" in shown
+
+
+def test_watching_prints_one_line_a_snapshot_until_interrupted(simulated: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "console.cli", "status", "--watch", "--json"],
+        env=environment_of(simulated),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        document = json.loads(watching.stdout.readline())
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=20) == 130
+        assert "Traceback" not in watching.stderr.read()
+    assert len(document["backends"]) == 5
+
+
+def test_the_environment_stands_in_for_options(simulated: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "console.cli", "status"],
+        env={**environment_of(simulated), "GENAIGW_PROFILE": "nobody"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert '"nobody"' in result.stderr
