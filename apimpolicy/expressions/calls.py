@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apimpolicy.expressions.errors import null_reference
+from apimpolicy.expressions.errors import CsException, null_reference
 from apimpolicy.expressions.nodes import (
     Argument,
     Ex,
@@ -594,24 +594,43 @@ def _with_outs(run: Run, stores: list[Callable[[Frame, Any], None]]) -> Run:
     return call
 
 
+def _from_null(error: Exception, values: Sequence[Any]) -> Exception:
+    """What a library function's stumble over a null argument is in C#; any other error is ours and stays."""
+    if any(value is None for value in values):
+        return CsException("ArgumentNullException", "Value cannot be null.")
+    return error
+
+
 def _call_run(work: Callable[..., Any], runs: list[Run], guard: int) -> Run:
     """A closure that evaluates `runs` in order and calls `work`; position `guard` must not be null."""
     if guard == 0:
         return _guarded_first(work, runs)
-    if guard > 0:
-        return _guarded_later(work, runs, guard)
     if len(runs) == 0:
         return lambda f: work()
-    if len(runs) == 1:
-        (a,) = runs
-        return lambda f: work(a(f))
-    if len(runs) == 2:
-        a, b = runs
-        return lambda f: work(a(f), b(f))
-    if len(runs) == 3:
-        a, b, c = runs
-        return lambda f: work(a(f), b(f), c(f))
-    return lambda f: work(*[run(f) for run in runs])
+    if len(runs) == 1 and guard < 0:
+        return _call_one(work, runs[0])
+
+    def call(f: Frame) -> Any:
+        values = [run(f) for run in runs]
+        if guard >= 0 and values[guard] is None:
+            raise null_reference()
+        try:
+            return work(*values)
+        except (TypeError, AttributeError) as error:
+            raise _from_null(error, values) from None
+
+    return call
+
+
+def _call_one(work: Callable[..., Any], a: Run) -> Run:
+    def call(f: Frame) -> Any:
+        value = a(f)
+        try:
+            return work(value)
+        except (TypeError, AttributeError) as error:
+            raise _from_null(error, (value,)) from None
+
+    return call
 
 
 def _guarded_first(work: Callable[..., Any], runs: list[Run]) -> Run:
@@ -633,7 +652,10 @@ def _guarded_first(work: Callable[..., Any], runs: list[Run]) -> Run:
             argument = b(f)
             if target is None:
                 raise null_reference()
-            return work(target, argument)
+            try:
+                return work(target, argument)
+            except (TypeError, AttributeError) as error:
+                raise _from_null(error, (argument,)) from None
 
         return two
     rest = runs[1:]
@@ -643,16 +665,9 @@ def _guarded_first(work: Callable[..., Any], runs: list[Run]) -> Run:
         values = [run(f) for run in rest]
         if target is None:
             raise null_reference()
-        return work(target, *values)
+        try:
+            return work(target, *values)
+        except (TypeError, AttributeError) as error:
+            raise _from_null(error, values) from None
 
     return many
-
-
-def _guarded_later(work: Callable[..., Any], runs: list[Run], guard: int) -> Run:
-    def call(f: Frame) -> Any:
-        values = [run(f) for run in runs]
-        if values[guard] is None:
-            raise null_reference()
-        return work(*values)
-
-    return call

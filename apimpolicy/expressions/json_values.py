@@ -184,6 +184,8 @@ def adopt(value: JToken, parent: JToken | None) -> JToken:
 
 
 def clone(token: JToken) -> JToken:
+    if token is None:
+        raise CsException("ArgumentNullException", "Value cannot be null.\nParameter name: other")
     if isinstance(token, JValue):
         return JValue(token.value, token.kind)
     if isinstance(token, JObject):

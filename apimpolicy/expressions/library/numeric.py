@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from apimpolicy.expressions.defaults import default_of
+from apimpolicy.expressions.defaults import DEFAULTS, default_of
 from apimpolicy.expressions.errors import (
     CsException,
     argument,
@@ -187,6 +187,7 @@ def _float_members(kind: str, parse: Callable[[Any], float]) -> dict[str, Any]:
 
 DEFINITIONS["double"].add({**_float_members("double", parse_double), **_shared_members("double")})
 DEFINITIONS["float"].add({**_float_members("float", lambda s: to_single(parse_double(s))), **_shared_members("float")})
+DEFAULTS["decimal"] = lambda kind: Decimal(0)
 DEFINITIONS["decimal"].add(
     {
         "static decimal MaxValue": Decimal(2**96 - 1),

@@ -24,7 +24,7 @@ from apimpolicy.expressions.dates import (
     offset_ticks,
 )
 from apimpolicy.expressions.defaults import DEFAULTS
-from apimpolicy.expressions.errors import CsException, argument, argument_null, format_error, overflow
+from apimpolicy.expressions.errors import CsException, argument, argument_null, format_error, out_of_range, overflow
 from apimpolicy.expressions.library.numeric import attempt
 from apimpolicy.expressions.operators import USER_OPERATORS, VALUE_EQUALITY
 from apimpolicy.expressions.runtime_types import CLASSES
@@ -242,6 +242,9 @@ def add_months(value: DateTime, months: int) -> DateTime:
 
 def days_in_month(year: int, month: int) -> int:
     import calendar
+
+    if not (1 <= month <= 12 and 1 <= year <= 9999):
+        raise out_of_range("month", "Month must be between one and twelve.")
 
     return calendar.monthrange(year, month)[1]
 
