@@ -192,8 +192,11 @@ def _route(world: World, visit: _Visit, faults: list[RouteFault]) -> Generator[f
         visit.principal = entra(world).authenticate(incoming.headers.get("authorization"), audiences=("management.",))
     principal = visit.principal or entra(world).default
     parts = parse_resource_path(visit.path)
+    provider = parts if parts and parts.types != ("register",) else None  # Resource Manager's own, not the provider's
     check_api_version(
-        visit.query.get("api-version"), parts.namespace if parts else "", "/".join(parts.types) if parts else ""
+        visit.query.get("api-version"),
+        provider.namespace if provider else "",
+        "/".join(provider.types) if provider else "",
     )
     visit.headers.update(
         throttle(world).admit(principal.object_id, parts.subscription_id if parts else "", incoming.method)

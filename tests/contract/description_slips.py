@@ -38,4 +38,20 @@ SLIPS = (
         r"at \$\.(responses\[\d+\]\.body\.)?tables\[\d+\]\.rows\[\d+\]\[\d+\]: .* is not of type 'string'",
         "cells are described as strings; the service sends numbers and booleans, as the reference pages show",
     ),
+    Slip(
+        r"Query_.*",
+        r"at \$\.error(\.innererror)*: .*\('(correlationId|line|line', 'pos', 'token)' (was|were) unexpected\)",
+        "the service also gives a correlation id and, for a syntax error, where it is",
+    ),
+    Slip(
+        r"DeploymentOperations_.*",
+        r"\('trackingId' was unexpected\)",
+        "operations carry a tracking id, which every client shows and the description lacks",
+    ),
+    Slip(
+        r"ChatCompletions_Create",
+        r"('completion_tokens_details', 'prompt_tokens_details' were unexpected|"
+        r"'created', 'id', 'model', 'object', 'system_fingerprint', 'usage' were unexpected)",
+        "token details came with api-version 2024-10-21; the description at hand is of 2024-06-01",
+    ),
 )

@@ -42,9 +42,9 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (MANAGEMENT, f"{_MONITOR}/metricNamespaces_API.json", ""),
     (METRICS, "monitor/data-plane/Microsoft.Insights/stable/2024-02-01/metricBatch.json", ""),
     (LOGS, "operationalinsights/data-plane/Microsoft.OperationalInsights/stable/v1/OperationalInsights.json", "/v1"),
-    (MODELS, "cognitiveservices/data-plane/AzureOpenAI/inference/stable/2024-06-01/generated.json", "/openai"),
+    (MODELS, "cognitiveservices/data-plane/AzureOpenAI/inference/stable/2024-06-01/inference.json", "/openai"),
 )
-_CATCH_ALL = re.compile(r"/?\{[^}]+\}")
+_CATCH_ALL = re.compile(r"/?\{[^}]+\}|.*\{parentResourcePath\}.*")
 """Operations on any resource by its id would claim every path. Those told apart by a query are left out as well."""
 _ABSENT_PARAMETERS: dict[str, dict[str, Any]] = {
     "ResourceUriParameter": {"name": "resourceUri", "in": "path", "type": "string", "x-ms-skip-url-encoding": True},
@@ -138,12 +138,15 @@ class Operation:
         for parameter, file in self.parameters:
             if parameter["in"] == "body":
                 return parameter.get("schema", {}), file
+        if "requestBody" in self.raw:
+            return _json_schema(self.raw["requestBody"]) or {}, self.file
         return None
 
     @property
     def body_is_required(self) -> bool:
         """Whether a request without a body is refused."""
-        return any(p["in"] == "body" and p.get("required") for p, _ in self.parameters)
+        asked: bool = self.raw.get("requestBody", {}).get("required", False)
+        return asked or any(p["in"] == "body" and p.get("required") for p, _ in self.parameters)
 
     def response_schema(self, status: int) -> tuple[dict[str, Any] | None, str] | None:
         """The schema of an answer (None: no body described) and its file; None when the status is not described."""
@@ -153,7 +156,7 @@ class Operation:
         if described is None:
             return None
         answer, file = follow(described, self.file)
-        return answer.get("schema"), file
+        return answer.get("schema") or _json_schema(answer), file
 
     def examples(self) -> Iterator[Example]:
         """The official examples."""
@@ -188,9 +191,9 @@ class Operation:
             elif place == "header" and parameter.get("required") and name.lower() not in headers:
                 problems.append(f"header {name} is missing")
         problems += [f"query parameter {name} is not described" for name in asked if name not in known]
-        return self._without_slips(problems + self._body_problems(body))
+        return self._without_slips(problems + self.body_problems(body))
 
-    def _body_problems(self, body: bytes) -> list[str]:
+    def body_problems(self, body: bytes) -> list[str]:
         described = self.body_schema
         if not body.strip():
             return ["the body is missing"] if self.body_is_required else []
@@ -227,9 +230,17 @@ class Operation:
         return [line for line in problems if not any(slip.excuses(self.id, line) for slip in SLIPS)]
 
 
+def _json_schema(content: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of a body in OpenAPI 3."""
+    media = content.get("content", {})
+    schema: dict[str, Any] | None = media.get("application/json", {}).get("schema")
+    return schema
+
+
 def _text_problems(text: str, parameter: dict[str, Any]) -> list[str]:
     """A path or query value against its description; values arrive as text."""
     value: Any = text
+    parameter = {**parameter, **parameter.get("schema", {})}
     kind = parameter.get("type")
     if kind == "integer" and re.fullmatch(r"-?\d+", text):
         value = int(text)
@@ -273,7 +284,7 @@ class Descriptions:
                             place,
                             str(file),
                             method,
-                            prefix + template,
+                            prefix + template.rstrip("/"),
                             raw,
                             tuple(item.get("parameters", ())),
                         )

@@ -1,4 +1,4 @@
-"""Swagger 2.0 schemas of the published API descriptions, as JSON Schema that refuses unknown properties.
+"""Schemas of the published API descriptions (Swagger 2.0, OpenAPI 3), as JSON Schema that refuses unknown properties.
 
 What differs between the two languages is settled here: `readOnly` with `required` binds answers only, extensible
 enumerations are open, a discriminator chooses among subtypes, null counts as absent.
@@ -16,11 +16,11 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-_DROPPED = frozenset(
-    {"description", "title", "default", "example", "examples", "xml", "externalDocs", "readOnly", "discriminator"}
-)
+_TEXTS = ("description", "title", "default", "example", "examples", "xml", "externalDocs")
+_DROPPED = frozenset({*_TEXTS, "readOnly", "discriminator", "nullable"})
 _NAMES = frozenset({"properties", "definitions"})
 _ANYTHING: dict[str, Any] = {}
+_BRANCHES = ("/definitions/", "/components/schemas/")
 MESSAGE_LENGTH = 200
 
 
@@ -81,6 +81,8 @@ def _convert(schema: Any, path: str, *, used: bool = False) -> Any:
             result[key] = _convert(value, path, used=True)
         elif key == "allOf":
             result[key] = [_convert(item, path) for item in value]
+        elif key in ("anyOf", "oneOf"):  # choices overlap in these descriptions
+            result["anyOf"] = [_convert(item, path, used=True) for item in value]
         elif (key == "enum" and schema.get("x-ms-enum", {}).get("modelAsString")) or (key, value) == ("type", "file"):
             continue
         elif key == "exclusiveMinimum" and value is True:
@@ -97,7 +99,7 @@ def _convert(schema: Any, path: str, *, used: bool = False) -> Any:
 
 
 def _may_be_absent(schema: dict[str, Any]) -> bool:
-    return bool(schema.get("readOnly") or schema.get("x-nullable"))
+    return bool(schema.get("readOnly") or schema.get("x-nullable") or schema.get("nullable"))
 
 
 def _is_free(schema: dict[str, Any], path: str) -> bool:
@@ -108,37 +110,51 @@ def _is_free(schema: dict[str, Any], path: str) -> bool:
 
 def _choose_subtype(schema: dict[str, Any], path: str) -> dict[str, Any] | None:
     """For a reference to a type with a discriminator: the subtype the value names, or the base itself."""
-    target, where = follow(schema, path) if "$ref" in schema else (schema, path)
-    if not isinstance(target, dict) or "discriminator" not in target or "$ref" not in schema:
+    if "$ref" not in schema:
         return None
-    base = schema["$ref"].rsplit("/", 1)[-1]
-    field = target["discriminator"]
-    names = [(base, target.get("x-ms-discriminator-value", base)), *_subtypes(where, base)]
+    target, where = follow(schema, path)
+    rule = target.get("discriminator") if isinstance(target, dict) else None
+    if not rule:
+        return None
+    own = _own_address(urljoin(f"file://{path}", schema["$ref"]))
+    if isinstance(rule, str):
+        field, base = rule, schema["$ref"].rsplit("/", 1)[-1]
+        names = [(own, target.get("x-ms-discriminator-value", base))]
+        names += [(own.rsplit("/", 1)[0] + f"/{name}", value) for name, value in _subtypes(where, base)]
+    else:
+        field = rule["propertyName"]
+        names = [
+            (_own_address(urljoin(f"file://{where}", reference)), value)
+            for value, reference in rule.get("mapping", {}).items()
+        ]
     known = [value for _, value in names]
     choices = [
         {
             "if": {"properties": {field: {"const": value}}, "required": [field]},
-            "then": {"$ref": _own_address(f"file://{where}#/definitions/{name}"), "unevaluatedProperties": False},
+            "then": {"$ref": address, "unevaluatedProperties": False},
         }
-        for name, value in names
+        for address, value in names
     ]
     unknown = {
         "if": {"not": {"properties": {field: {"enum": known}}, "required": [field]}},
-        "then": {"$ref": _own_address(f"file://{where}#/definitions/{base}"), "unevaluatedProperties": False},
+        "then": {"$ref": own, "unevaluatedProperties": False},
     }
     return {"allOf": [*choices, unknown]}
 
 
 def _own_address(reference: str) -> str:
     """Each definition is a document of its own: a whole file takes too long to look through for each value."""
-    return reference.replace("#/definitions/", "/definitions/")
+    for branch in _BRANCHES:
+        reference = reference.replace(f"#{branch}", branch)
+    return reference
 
 
 @cache
 def _retrieve(uri: str) -> Resource[Any]:
-    path, _, name = unquote(urlsplit(uri).path).partition("/definitions/")
-    document = read_document(path)
-    schema = {} if document is _ANYTHING else document["definitions"][name]
+    whole = unquote(urlsplit(uri).path)
+    branch = next(branch for branch in _BRANCHES if branch in whole)
+    path, _, name = whole.partition(branch)
+    schema, _ = follow({"$ref": f"file://{path}#{branch}{name}"}, path)
     return Resource(_convert(schema, path), DRAFT202012)
 
 
