@@ -218,7 +218,11 @@ class Engine:
 
     def _report(self, feed: str, status: FeedStatus, problems: tuple[ConsoleError, ...]) -> None:
         now = self.clock.now()
-        told = tuple(Problem(e.what, e.where, e.remedy, now) for e in problems if not e.what.startswith("Waiting for "))
+        told = tuple(
+            Problem(e.what, e.where, e.remedy, now, type(e).__name__, feed)
+            for e in problems
+            if not e.what.startswith("Waiting for ")
+        )
 
         def update(o: Observations) -> Observations:
             return replace(self._with_feeds(o), problems={**o.problems, feed: told})

@@ -58,7 +58,8 @@ def compose(observations: Observations, now: datetime) -> GatewaySnapshot:
         backends = tuple(_compared(status, backends) for status in backends)
         pools = tuple(_pool_status(gateway, name.name, backends) for name in gateway.pools)
     callers = _callers(observations)
-    problems = tuple(p for feed in sorted(observations.problems) for p in observations.problems[feed])
+    told = [p for feed in sorted(observations.problems, key=_first_to_tell) for p in observations.problems[feed]]
+    problems = tuple({(p.what, p.where): p for p in reversed(told)}.values())[::-1]
     return GatewaySnapshot(
         observed_at=now,
         profile_name=observations.profile_name,
@@ -86,7 +87,14 @@ def compose(observations: Observations, now: datetime) -> GatewaySnapshot:
         problems=problems,
         feeds=observations.feeds,
         is_paused=observations.is_paused,
+        callers_detail=observations.callers,
+        changes=observations.changes,
     )
+
+
+def _first_to_tell(feed: str) -> tuple[bool, str]:
+    """Two feeds may meet the same problem: it is told once, by the feed that watches the gateway itself."""
+    return (feed in ("consumers", "activity"), feed)
 
 
 # -- one backend -----------------------------------------------------------------------------------------------

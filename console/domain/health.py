@@ -77,17 +77,30 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One look at a host from where the console runs. `status_code` None: no HTTP answer, `error` says why."""
+    """One look at a host from where the console runs. `status_code` None: no HTTP answer, `error` says why.
+
+    `answered_at` is when it answered last, `failing_since_at` the first of the looks in a row that got no answer.
+    """
 
     at: datetime
     status_code: int | None
     error: str | None = None
     milliseconds: float | None = None
+    answered_at: datetime | None = None
+    failing_since_at: datetime | None = None
 
     @property
     def answered(self) -> bool:
         """Any HTTP answer proves the network path; 401 and 403 are answers too."""
         return self.status_code is not None
+
+    def after(self, earlier: Probe | None) -> Probe:
+        """This look with what earlier ones at the same host tell."""
+        if self.answered:
+            return replace(self, answered_at=self.at)
+        if earlier is None:
+            return replace(self, failing_since_at=self.at)
+        return replace(self, answered_at=earlier.answered_at, failing_since_at=earlier.failing_since_at or self.at)
 
 
 SATURATED_RATIO = 0.95

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from console.domain.callers import CallersDetail
+from console.domain.change import Change
 from console.domain.gateway import Account, BackendKind, Gateway, Route
 from console.domain.health import Probe
 from console.domain.load import CallerLoad, ModelLoad, Window
@@ -41,6 +43,8 @@ class Observations:
     traffic_window: Window | None = None
     probes: Mapping[str, Probe] = field(default_factory=dict)
     drains: tuple[Drain, ...] = ()
+    callers: CallersDetail | None = None
+    changes: tuple[Change, ...] | None = None
     budget: Budget = field(default_factory=Budget)
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     feeds: tuple[FeedStatus, ...] = ()

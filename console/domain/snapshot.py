@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from console.domain.callers import CallersDetail
+from console.domain.change import Change
+from console.domain.finding import Finding
 from console.domain.gateway import Account, Backend, BackendKind, Gateway, Pool, PoolMember, Route
 from console.domain.health import Health
 from console.domain.load import BackendLoad, ErrorCount, Figure, Series
@@ -31,12 +34,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something the console itself could not do: what, where, and what to do next. The rest of the screen goes on."""
+    """Something the console itself could not do: what, where, and what to do next. The rest of the screen goes on.
+
+    `kind` is the error's class name ("Throttled", "NotFound", ...), `feed` the feed that met it; "" when none did.
+    """
 
     what: str
     where: str
     remedy: str
     at: datetime
+    kind: str = ""
+    feed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,9 @@ class GatewaySnapshot:
     problems: tuple[Problem, ...] = ()
     feeds: tuple[FeedStatus, ...] = ()
     is_paused: bool = False
+    callers_detail: CallersDetail | None = None
+    changes: tuple[Change, ...] | None = None
+    findings: tuple[Finding, ...] = ()
 
     def backend(self, name: str) -> BackendStatus | None:
         """The status of a backend by name, None when it does not exist."""

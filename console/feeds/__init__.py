@@ -27,6 +27,8 @@ def make_pollers(
     """All feeds by name, most urgent first."""
     from console.azure.metrics import MetricsReader
     from console.feeds.accounts import AccountsFeed
+    from console.feeds.activity import ActivityFeed
+    from console.feeds.consumers import ConsumersFeed
     from console.feeds.feed import Feed, FeedContext
     from console.feeds.metrics import MetricsFeed
     from console.feeds.poller import Poller
@@ -42,5 +44,7 @@ def make_pollers(
         TrafficFeed(),
         ProbesFeed(),
         RoutesFeed(),
+        ConsumersFeed(),
+        ActivityFeed(),
     )
     return {feed.name: Poller(feed, context, clock, report) for feed in feeds}

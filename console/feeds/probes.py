@@ -36,7 +36,9 @@ class ProbesFeed:
             asked.append(probe_gateway(session, gateway_host))
         probes = await asyncio.gather(*asked)
         found = dict(zip([*chosen, *([gateway_host] if gateway_host else [])], probes, strict=True))
-        context.apply(lambda o: replace(o, probes={**o.probes, **found}))
+        context.apply(
+            lambda o: replace(o, probes={**o.probes, **{h: p.after(o.probes.get(h)) for h, p in found.items()}})
+        )
         return ()
 
 
