@@ -25,7 +25,7 @@ from simulator.telemetry import GatewayCall, ModelCall
 from simulator.world import World
 
 START = 1_795_363_200.0
-"""When every rehearsal begins, epoch seconds: a whole minute, always the same, so that equal input gives equal output."""
+"""When every rehearsal begins, epoch seconds: a whole minute, always the same, so that equal input repeats."""
 MEAN_SHARE_OF_LIMIT = 0.53
 """Mean answer over token limit of the simulated models (`openai.deployment`)."""
 PROMPT_SPREAD = 0.4
@@ -93,6 +93,7 @@ class Description(msgspec.Struct):
     streams: list[Stream]
     changes: dict[str, str | None]
     named_values: dict[str, str] = {}
+    changed_named_values: dict[str, str | None] = {}
     counted_minutes: int = 15
     seed: int = 7
 
@@ -139,16 +140,17 @@ def rehearse(description: Description, on_progress: Callable[[float], None] = la
         ValueError: the description names no service, or a document that does not parse.
     """
     notes: set[str] = set()
-    before = _run(description, {}, notes, lambda share: on_progress(share / 2))
-    after = _run(description, description.changes, notes, lambda share: on_progress(0.5 + share / 2))
+    before = _run(description, False, notes, lambda share: on_progress(share / 2))
+    after = _run(description, True, notes, lambda share: on_progress(0.5 + share / 2))
     return Result(before, after, sorted(notes))
 
 
 def _run(
-    description: Description, changes: Mapping[str, str | None], notes: set[str], on_progress: Callable[[float], None]
+    description: Description, is_changed: bool, notes: set[str], on_progress: Callable[[float], None]
 ) -> RunCounts:
     world = World(seed=description.seed, now=START)
-    _write(world, description, changes)
+    _write(world, description, description.changes if is_changed else {})
+    _write_named_values(world, description, description.changed_named_values if is_changed else {})
     openai.attach(world)
     gateway.attach(world)
     _answer_unknown_hosts(world, description, notes)
@@ -189,12 +191,6 @@ def _write(world: World, description: Description, changes: Mapping[str, str | N
         if path not in known and text is not None:
             kinds = "/".join(path.split("/")[::2])
             put(f"{service}/{path}", f"{_SERVICE_TYPE}/{kinds}", {"properties": {"format": "rawxml", "value": text}})
-    for name, value in description.named_values.items():
-        put(
-            f"{service}/namedValues/{name}",
-            f"{_SERVICE_TYPE}/namedValues",
-            {"properties": {"displayName": name, "value": value, "secret": False}},
-        )
     for subscription in {stream.subscription for stream in description.streams} - {""}:
         path = f"{service}/subscriptions/{subscription}"
         known_one = world.store.get(path)
@@ -204,6 +200,16 @@ def _write(world: World, description: Description, changes: Mapping[str, str | N
         put(path, f"{_SERVICE_TYPE}/subscriptions", body, hidden={"primaryKey": _key(subscription)})
     for account in description.accounts:
         _write_account(world, account)
+
+
+def _write_named_values(world: World, description: Description, changed: Mapping[str, str | None]) -> None:
+    for name, value in {**description.named_values, **changed}.items():
+        if value is not None:
+            world.store.put(
+                f"{description.service_id}/namedValues/{name}",
+                f"{_SERVICE_TYPE}/namedValues",
+                {"properties": {"displayName": name, "value": value, "secret": False}},
+            )
 
 
 def _as_changed(entity: Entity, changes: Mapping[str, str | None]) -> dict[str, Any] | None:
