@@ -121,6 +121,11 @@ class ConsoleApp(App[int]):
     # The engine and its snapshots -------------------------------------------------------------------------------
 
     @property
+    def engine(self) -> EngineLike | None:
+        """The engine behind the screens, None on the welcome screen."""
+        return self._engine
+
+    @property
     def snapshot(self) -> GatewaySnapshot:
         """The current snapshot; an empty one without an engine."""
         if self._engine is not None:
@@ -218,6 +223,14 @@ class ConsoleApp(App[int]):
         self.copy_to_clipboard(text)
         self.notify(f"copied {visible(words)}", markup=False, timeout=3)
 
+    def open_drain(self, name: str, verb: str) -> None:
+        """Open the dialog that drains or restores a backend; why it cannot is told."""
+        from screens.drain.dialog import open_drain
+
+        error = open_drain(self, name, verb)
+        if error is not None:
+            self.notify(visible(error), severity="warning", markup=False)
+
     def action_pause(self) -> None:
         """Let the feeds rest, or go on."""
         if self._engine is None:
@@ -298,7 +311,7 @@ class ConsoleApp(App[int]):
         """The palette offers what the prompt does."""
         from screens import commands
 
-        for command in commands.COMMANDS:
+        for command in commands.offered(self):
             if not command.needs_argument:
                 yield SystemCommand(command.name, command.summary, lambda name=command.name: self.run_line(name))
                 continue

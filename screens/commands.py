@@ -25,7 +25,10 @@ def _no_choices(app: ConsoleApp) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`argument` names what follows, in brackets when it may be left out; empty when nothing does."""
+    """`argument` names what follows, in brackets when it may be left out; empty when nothing does.
+
+    One that `writes` is absent where the profile is read-only.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -33,6 +36,7 @@ class Command:
     summary: str
     run: Run
     choices: Complete = _no_choices
+    writes: bool = False
 
     @property
     def needs_argument(self) -> bool:
@@ -48,6 +52,36 @@ def _open_backend(app: ConsoleApp, name: str) -> str | None:
     if app.snapshot.backend(name) is None:
         return f"no backend is called “{name}”"
     app.open_backend(name)
+    return None
+
+
+def _drained_names(app: ConsoleApp) -> Sequence[str]:
+    gateway = app.snapshot.gateway
+    listed = gateway.drained_backends if gateway is not None else ()
+    return sorted({drain.backend_name for drain in app.snapshot.drains} | set(listed))
+
+
+def _drain(app: ConsoleApp, name: str) -> str | None:
+    app.open_drain(name, "drain")
+    return None
+
+
+def _restore(app: ConsoleApp, name: str) -> str | None:
+    app.open_drain(name, "restore")
+    return None
+
+
+def _drains(app: ConsoleApp, _: str) -> str | None:
+    from screens.drain.standing import show_drains
+
+    show_drains(app)
+    return None
+
+
+def _journal(app: ConsoleApp, _: str) -> str | None:
+    from screens.drain.standing import show_journal
+
+    show_journal(app)
     return None
 
 
@@ -109,6 +143,10 @@ def _quit(app: ConsoleApp, _: str) -> str | None:
 COMMANDS: tuple[Command, ...] = (
     Command("fleet", ("fl", "backends"), "", "Every backend of the gateway", _fleet),
     Command("backend", ("b", "be"), "NAME", "Open one backend", _open_backend, _backend_names),
+    Command("drain", ("d",), "NAME", "Take a backend out of traffic", _drain, _backend_names, writes=True),
+    Command("restore", ("undrain",), "NAME", "Put a drained backend back", _restore, _drained_names, writes=True),
+    Command("drains", (), "", "Every drain and how it stands", _drains),
+    Command("journal", ("j",), "", "What was written to Azure, newest first", _journal),
     Command("filter", ("fi",), "[WORDS]", "Show rows with all words, !word hides", _filter),
     Command("sort", ("so",), "COLUMN", "Sort the fleet", _sort, lambda app: tuple(SORT_BY_COLUMN)),
     Command("group", ("g",), "", "Group by pool and route, or one flat list", _group),
@@ -120,6 +158,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("help", ("h", "?"), "", "Every key of this screen", _help),
     Command("quit", ("q", "q!", "exit"), "", "Leave", _quit),
 )
+
+
+def offered(app: ConsoleApp) -> list[Command]:
+    """The commands there are: without those that write, where nothing may be written."""
+    return [c for c in COMMANDS if not (c.writes and app.snapshot.is_read_only)]
 
 
 def find(word: str) -> Command | None:
@@ -134,8 +177,10 @@ def check(app: ConsoleApp, line: str) -> str | None:
     if not word:
         return None
     command = find(word)
+    if command not in offered(app):
+        command = None
     if command is None:
-        close = get_close_matches(word, [c.name for c in COMMANDS], n=1)
+        close = get_close_matches(word, [c.name for c in offered(app)], n=1)
         return f"no command “{word}”" + (f"; did you mean {close[0]}?" if close else "; Tab shows them")
     if argument and not command.argument:
         return f"{command.name} takes nothing behind it"
@@ -163,7 +208,7 @@ def complete(app: ConsoleApp, line: str) -> list[tuple[str, str]]:
     """What the line could become: whole lines with a word about each, best first."""
     word, space, rest = line.lstrip().partition(" ")
     if not space:
-        known = [c for c in COMMANDS if c.name.startswith(word) or word in c.aliases]
+        known = [c for c in offered(app) if c.name.startswith(word) or word in c.aliases]
         known.sort(key=lambda c: word not in (c.name, *c.aliases))
         return [(f"{c.name} " if c.argument else c.name, _usage(c)) for c in known]
     command = find(word)

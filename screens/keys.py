@@ -74,6 +74,7 @@ def all_entries() -> list[Entry]:
     from screens.dialogs.confirm import Confirm
     from screens.dialogs.prompt import Prompt, PromptInput
     from screens.dialogs.reader import Reader, ReaderInput
+    from screens.drain.dialog import DrainDialog, ReasonInput
     from screens.fleet.screen import FilterInput, FleetScreen
     from screens.welcome.screen import WelcomeScreen
     from screens.widgets.grid import Grid
@@ -84,6 +85,7 @@ def all_entries() -> list[Entry]:
         ("Table", (Grid,)),
         ("Filter", (FilterInput,)),
         ("Backend", (BackendScreen,)),
+        ("Drain", (DrainDialog, ReasonInput)),
         ("Welcome", (WelcomeScreen,)),
         ("Command prompt", (Prompt, PromptInput)),
         ("Help", (Reader, ReaderInput)),

@@ -39,6 +39,8 @@ class BackendScreen(Room):
         Binding("escape", "back", "back", id="backend.back", tooltip="Back to the fleet"),
         Binding("down,j", "scroll(2)", "down", id="backend.down", tooltip="Scroll down", show=False),
         Binding("up,k", "scroll(-2)", "up", id="backend.up", tooltip="Scroll up", show=False),
+        Binding("d", "drain('drain')", "drain", id="backend.drain", tooltip="Take it out of traffic"),
+        Binding("r", "drain('restore')", "restore", id="backend.restore", tooltip="Put it back into traffic"),
         Binding("n", "neighbour(1)", "next", id="backend.next", tooltip="The next backend of the fleet"),
         Binding("b", "neighbour(-1)", "before", id="backend.before", tooltip="The backend before it"),
         Binding("p", "app.pause", "pause", id="backend.pause", tooltip="Let the feeds rest, or go on"),
@@ -119,6 +121,14 @@ class BackendScreen(Room):
     def action_back(self) -> None:
         """Back to the fleet."""
         self.dismiss()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Writes are absent in read-only mode, not merely refused."""
+        return not (action == "drain" and self.console.snapshot.is_read_only)
+
+    def action_drain(self, verb: str) -> None:
+        """Open the dialog for it: "drain" or "restore"."""
+        self.console.open_drain(self.backend_name, verb)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll the body."""

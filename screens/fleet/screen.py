@@ -46,6 +46,8 @@ class FleetScreen(Room):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", id="fleet.filter", tooltip="Show rows with all words; !word hides them"),
+        Binding("d", "drain('drain')", "drain", id="fleet.drain", tooltip="Take the backend out of traffic"),
+        Binding("r", "drain('restore')", "restore", id="fleet.restore", tooltip="Put a drained backend back"),
         Binding("g", "group", "group", id="fleet.group", tooltip="Group by pool and route, or one flat list"),
         Binding("p", "app.pause", "pause", id="fleet.pause", tooltip="Let the feeds rest, or go on"),
         Binding("ctrl+r", "app.refresh", "refresh", id="fleet.refresh", tooltip="Fetch everything now"),
@@ -203,6 +205,16 @@ class FleetScreen(Room):
     def _filter_kept(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_keep_filter()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Writes are absent in read-only mode, not merely refused."""
+        return not (action == "drain" and self.console.snapshot.is_read_only)
+
+    def action_drain(self, verb: str) -> None:
+        """Open the dialog for the backend under the cursor: "drain" or "restore"."""
+        name = self.selected_backend()
+        if name is not None:
+            self.console.open_drain(name, verb)
 
     def action_group(self) -> None:
         """Grouped or flat; the cursor stays on its backend."""
