@@ -15,6 +15,8 @@ POST tokens {"action": "expire"}    every token given so far is refused
 POST principal {"name"?, "assignments": [{"role", "scope"}]}   what the caller may do
 POST throttle {"drain_ratio"}       empty Resource Manager's buckets
 POST provider {"subscription_id", "namespace", "registered"}
+POST deployments {"denied_types"?, "failing_types"?, "unavailable_skus"?, "service_limit"?, "history_limit"?}
+             what template deployments meet; see `DeploymentRoom`
 POST settings {...}                 fields of `ArmSettings`
 """
 
@@ -35,6 +37,7 @@ from simulator.resources.throttling import throttle
 from simulator.resources.wire_time import parse_wire_time, wire_time
 
 if TYPE_CHECKING:
+    from simulator.deployments.engine import DeploymentRoom
     from simulator.front_door import Incoming
     from simulator.world import World
 
@@ -133,6 +136,8 @@ def _dispatch(
             change = states.register if fields.get("registered") else states.unregister
             change(str(fields["subscription_id"]), str(fields["namespace"]))
             return {"registered": bool(fields.get("registered"))}
+        case "POST", "deployments":
+            return _change_deployments(world, fields)
         case "POST", "settings":
             return _change_settings(world, fields)
     raise _Refused(f"the control door knows no {method} {verb}", 404)
@@ -187,6 +192,31 @@ def _set_principal(world: World, fields: dict[str, Any]) -> dict[str, Any]:
         assignments.append(Assignment(role, str(entry.get("scope", "/"))))
     who.assignments = assignments
     return {"name": who.name, "assignments": [{"role": a.role.name, "scope": a.scope} for a in assignments]}
+
+
+def _change_deployments(world: World, fields: dict[str, Any]) -> dict[str, Any]:
+    room: DeploymentRoom = world.rooms["deployments"]
+    for name, value in fields.items():
+        match name:
+            case "denied_types":
+                room.denied_types = {str(kind).lower(): str(policy) for kind, policy in value.items()}
+            case "failing_types":
+                room.failing_types = {str(k).lower(): (str(code), str(text)) for k, (code, text) in value.items()}
+            case "unavailable_skus":
+                room.unavailable_skus = {(str(region).lower(), str(sku).lower()) for region, sku in value}
+            case "service_limit":
+                room.service_limit = None if value is None else int(value)
+            case "history_limit":
+                room.history_limit = int(value)
+            case _:
+                raise _Refused(f"deployments have no {name!r}")
+    return {
+        "denied_types": room.denied_types,
+        "failing_types": {kind: list(refusal) for kind, refusal in room.failing_types.items()},
+        "unavailable_skus": sorted(list(pair) for pair in room.unavailable_skus),
+        "service_limit": room.service_limit,
+        "history_limit": room.history_limit,
+    }
 
 
 def _change_settings(world: World, fields: dict[str, Any]) -> dict[str, Any]:

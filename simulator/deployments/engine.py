@@ -40,6 +40,9 @@ class DeploymentRoom:
     `operation_lag_seconds`: how late a new operation shows in the list. Assumed.
     `denied_types`: resource types (lower-case) an Azure Policy assignment refuses, with the assignment's name.
     `unavailable_skus`: (region, SKU) pairs of API Management that cannot be created there, both lower-case.
+    `service_limit`: how many API Management services a subscription may have, None for no limit.
+    `failing_types`: resource types (lower-case) whose writes their provider refuses while a deployment runs, with the
+    code and message it says; what preflight cannot know.
     """
 
     world: World
@@ -48,6 +51,8 @@ class DeploymentRoom:
     records: dict[str, DeploymentRecord] = field(default_factory=dict)
     denied_types: dict[str, str] = field(default_factory=dict)
     unavailable_skus: set[tuple[str, str]] = field(default_factory=set)
+    service_limit: int | None = None
+    failing_types: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def in_scope(self, scope_id: str) -> list[DeploymentRecord]:
         """Deployments made at exactly this scope, newest first."""
@@ -316,6 +321,10 @@ def _error_body(error: ArmError | TemplateError | _StepFailed, task: ResourceTas
 def _write(room: DeploymentRoom, plan: Plan, task: ResourceTask) -> Generator[float, None, None]:
     world = room.world
     body = task.scope.with_runtime(_runtime(room, plan)).evaluate(task.body)
+    refusal = room.failing_types.get(task.resource_type.lower())
+    if refusal is not None:
+        yield provisioning_seconds(task.resource_type)
+        raise ArmError(400, refusal[0], refusal[1], task.resource_id)
     result = write_resource(
         world,
         task.resource_id,

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from simulator.apim.service import DELETED
 from simulator.deployments.engine import DeploymentRoom, Plan
 from simulator.resources.errors import ArmError, ErrorDetail
+from simulator.resources.subscriptions import provider_states
 
 _NAME = re.compile(r"[-\w._()]{1,64}")
 _SERVICE_TYPE = "microsoft.apimanagement/service"
@@ -86,7 +88,7 @@ def check_resources(room: DeploymentRoom, plan: Plan) -> None:
         after = change.get("after")
         if after is None or change["changeType"] == "Ignore":
             continue
-        _check_registration(room, str(after["type"]))
+        _check_registration(room, str(after["type"]), plan.scope.placement.subscription_id)
         problems.extend(_problems(room, after))
     if problems:
         raise ArmError(
@@ -98,10 +100,9 @@ def check_resources(room: DeploymentRoom, plan: Plan) -> None:
         )
 
 
-def _check_registration(room: DeploymentRoom, resource_type: str) -> None:
+def _check_registration(room: DeploymentRoom, resource_type: str, subscription_id: str) -> None:
     namespace = resource_type.split("/", 1)[0]
-    unregistered: set[str] = room.world.rooms.get("unregistered-providers", set())
-    if namespace.lower() in {n.lower() for n in unregistered}:
+    if not provider_states(room.world).is_registered(subscription_id, namespace):
         raise ArmError(
             409,
             "MissingSubscriptionRegistration",
@@ -149,8 +150,27 @@ def _problems(room: DeploymentRoom, after: dict[str, Any]) -> list[ErrorDetail]:
         found.append(
             ErrorDetail("SkuNotAvailable", f"The SKU '{sku}' is not available in region '{region}'.", target=name)
         )
+    found.extend(_quota_problems(room, str(after["id"]), name))
     found.extend(_name_conflicts(room, str(after["id"]), name))
     return found
+
+
+def _quota_problems(room: DeploymentRoom, resource_id: str, name: str) -> list[ErrorDetail]:
+    """Assumed: the code and the words; Microsoft publishes limits of services a subscription, not the refusal."""
+    limit, store = room.service_limit, room.world.store
+    if limit is None or store.get(resource_id) is not None:
+        return []
+    count = len(list(store.of_type(_SERVICE_TYPE)))
+    if count < limit:
+        return []
+    return [
+        ErrorDetail(
+            "QuotaExceeded",
+            f"Creating the API Management service '{name}' would exceed the limit of {limit} services of this "
+            f"subscription; there are {count}.",
+            target=name,
+        )
+    ]
 
 
 def _name_conflicts(room: DeploymentRoom, resource_id: str, name: str) -> list[ErrorDetail]:
@@ -159,7 +179,7 @@ def _name_conflicts(room: DeploymentRoom, resource_id: str, name: str) -> list[E
         return []
     if any(r.name.lower() == name.lower() for r in store.of_type(_SERVICE_TYPE)):
         return [ErrorDetail("ServiceAlreadyExists", f"Api service already exists: {name}", target=name)]
-    if any(r.name.lower() == name.lower() for r in store.of_type("Microsoft.ApiManagement/deletedservices")):
+    if any(r.name.lower() == name.lower() for r in store.of_type(DELETED)):
         return [
             ErrorDetail(
                 "ServiceAlreadyExistsInSoftDeletedState",

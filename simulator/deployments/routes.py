@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from simulator.deployments.availability import register_availability
 from simulator.deployments.engine import DeploymentRoom, Plan, plan_deployment, run_deployment
 from simulator.deployments.language import TemplateError
 from simulator.deployments.preflight import check_request, check_resources
@@ -51,6 +52,7 @@ def attach(world: World) -> DeploymentRoom:
         router.add("GET", one + "/operationStatuses/{statusId}", api.status)
     for base in (_SUBSCRIPTION.rsplit("/", 1)[0], _GROUP.rsplit("/", 1)[0]):
         router.add("GET", base + "/whatIfResults/{resultId}", api.what_if_result)
+    register_availability(room, router)
     return room
 
 

@@ -26,7 +26,7 @@ class ArmSettings:
     """A model deployment write (really one to several minutes)."""
     service_seconds: dict[str, float] = field(
         default_factory=lambda: {
-            "Developer": 90.0,
+            "Developer": 30.0,
             "Basic": 60.0,
             "Standard": 60.0,
             "Premium": 90.0,
