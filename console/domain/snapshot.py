@@ -73,7 +73,7 @@ class Drain:
 
     `state` is how far the record had come; `condition` how it stands, held against the pools ("in place",
     "overwritten", "interrupted while draining", ...), and `text` says that in one sentence. `applied_at`: when its last
-    pool was changed, None while that is not done.
+    pool was changed, None while that is not done. `pool_names`: the pools it comes back to.
     """
 
     backend_name: str
@@ -85,6 +85,7 @@ class Drain:
     condition: str = ""
     text: str = ""
     applied_at: datetime | None = None
+    pool_names: tuple[str, ...] = ()
     is_expired: bool = False
     needs_attention: bool = False
 

@@ -48,6 +48,7 @@ def _drain(found: FoundDrain, record: DrainRecord) -> Drain:
         condition=found.condition.value,
         text=found.text,
         applied_at=record.applied_at,
+        pool_names=tuple(place.pool_name for place in record.places),
         is_expired=found.is_expired,
         needs_attention=found.needs_attention,
     )

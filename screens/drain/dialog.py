@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 FORCE_REASON_CHARACTERS = 8
 """A forced drain wants a reason that says something."""
+FRAME_ROWS = 4
+"""Border, a blank row and the answers."""
 RESUMABLE = ("interrupted while draining", "overwritten", "under way")
 
 
@@ -97,6 +99,10 @@ class DrainDialog(ModalScreen[None]):
         self._arrange()
         if self.run is None:
             self.run_worker(self._read(), group="plan", exclusive=True, exit_on_error=False)
+
+    def on_resize(self) -> None:
+        """However much there is to read, reason and answers stay in sight."""
+        self._arrange()
 
     def on_unmount(self) -> None:
         """A run goes on without its dialog."""
@@ -176,7 +182,9 @@ class DrainDialog(ModalScreen[None]):
 
     def _draw_run(self, run: DrainRun, width: int) -> list[Cell]:
         is_watching = run.stage is Stage.WATCHING or bool(run.looks)
-        drawn = lines.progress_lines(run.steps, run.looks, width, is_watching=is_watching)
+        drawn = lines.progress_lines(
+            run.steps, run.looks, width, before=run.before, is_watching=is_watching, is_over=run.is_over
+        )
         if run.outcome is not None:
             drawn += lines.outcome_lines(run.outcome, run.backend_name, width)
         elif run.stage is Stage.FAILED:
@@ -206,6 +214,8 @@ class DrainDialog(ModalScreen[None]):
         reason = self.query_one("#reason", ReasonInput)
         wants_reason = self.run is None and self.verb == "drain" and not self._resumes and self.plan is not None
         self.query_one("#why", Horizontal).display = wants_reason and not self._is_refused_for_good
+        around = FRAME_ROWS + (2 if self.query_one("#why", Horizontal).display else 0)
+        self.query_one("#scroll", VerticalScroll).styles.max_height = max(3, self.size.height * 94 // 100 - around)
         go.display = self.run is None and not self._error and not self._is_refused_for_good
         go.label = self._go_words()
         go.disabled = self._is_reading or (self._needs_force and len(reason.value.strip()) < FORCE_REASON_CHARACTERS)
@@ -267,6 +277,7 @@ class DrainDialog(ModalScreen[None]):
         elif self._resumes:
             work = run.resume(is_forced=False)
         elif self.plan is not None:
+            run.before = self.plan.requests_per_minute
             work = run.drain(self.plan, self._order(self.plan))
         else:
             return

@@ -33,12 +33,12 @@ LOOKS_SHOWN = 12
 def plan_lines(plan: DrainPlan, width: int) -> list[Cell]:
     """Routes before and after, survivors now and predicted, guards with glyph and word."""
     arriving = plan.requests_per_minute
-    count = "traffic is not known" if arriving is None else f"{format_count(arriving)} requests a minute arrive now"
-    intro = f"No new requests; it stays configured and watched; {count}. Undo any time with r."
+    count = "Its traffic is not known" if arriving is None else f"{format_count(arriving)} requests a minute arrive now"
+    intro = f"No new requests; it stays configured and watched. Undo any time with r. {count}."
     lines = [*wrap((Span(visible(intro), Tone.QUIET),), width), (), *_routes(plan, width), ()]
     lines += _labelled("SURVIVORS", [_survivor(s) for s in plan.prediction.survivors] or [_nobody(plan)], width)
     lines += _labelled("", [(Span(f"? {visible(t)}", Tone.WARN),) for t in plan.prediction.unknown], width)
-    lines += [(), *_labelled("GUARDS", [_guard(g) for g in plan.guards], width)]
+    lines += [(), *_labelled("GUARDS", [_guard(g) for g in _gravest_first(plan)], width)]
     return lines
 
 
@@ -68,7 +68,8 @@ def _routes(plan: DrainPlan, width: int) -> list[Cell]:
 def _side_by_side(cells: Sequence[Cell], widths: Sequence[int]) -> Cell:
     spans: list[Span] = []
     for cell, width in zip(cells, widths, strict=True):
-        spans += [*fit(cell, width), Span("  ")]
+        trimmed = (*cell[:-1], cell[-1]._replace(text=cell[-1].text.rstrip())) if cell else cell
+        spans += [*fit(trimmed, width), Span("  ")]
     return tuple(spans)
 
 
@@ -108,6 +109,11 @@ def _nobody(plan: DrainPlan) -> Cell:
     return (Span(words, Tone.WARN),)
 
 
+def _gravest_first(plan: DrainPlan) -> list[Guard]:
+    order = list(reversed(GuardVerdict))
+    return sorted(plan.guards, key=lambda guard: order.index(guard.verdict))
+
+
 def _guard(guard: Guard) -> Cell:
     glyph, tone = GUARD_GLYPHS[guard.verdict]
     text_tone = Tone.PLAIN if guard.verdict is GuardVerdict.PASSED else Tone.STRONG
@@ -130,17 +136,19 @@ def restore_lines(plan: RestorePlan, width: int) -> list[Cell]:
     return lines
 
 
-def progress_lines(steps: Sequence[Step], looks: Sequence[Look], width: int, *, is_watching: bool) -> list[Cell]:
-    """Steps with their times, then the traffic as it falls."""
+def progress_lines(
+    steps: Sequence[Step], looks: Sequence[Look], width: int, *, before: float | None, is_watching: bool, is_over: bool
+) -> list[Cell]:
+    """Steps with their times, then the traffic as it falls from what it was `before` (requests a minute)."""
     lines: list[Cell] = []
     for step in steps:
         head = (Span("✓ ", Tone.GOOD), Span(f"{step.at:%H:%M:%S}Z  ", Tone.QUIET))
         lines += wrap((*head, Span(visible(step.what))), width, indent=13)
     if is_watching:
-        falling = " → ".join(traffic_words(looks)) or "–"
+        falling = " → ".join([*([] if before is None else [format_count(before)]), *traffic_words(looks)]) or "–"
         head = (Span("● ", Tone.ACCENT), Span("traffic   ", Tone.QUIET), Span(falling, Tone.STRONG))
-        lines += wrap((*head, Span(" requests in the last complete minute", Tone.QUIET)), width, indent=12)
-        if looks:
+        lines += wrap((*head, Span(" requests a minute", Tone.QUIET)), width, indent=12)
+        if looks and not is_over:
             lines += wrap((Span(f"            {visible(looks[-1].proof.text)}", Tone.QUIET),), width, indent=12)
     return lines
 
@@ -160,7 +168,9 @@ def traffic_words(looks: Sequence[Look]) -> list[str]:
 def outcome_lines(outcome: Outcome, backend_name: str, width: int) -> list[Cell]:
     """Drained, timed out with who still sends, or overwritten; and what stands."""
     glyph, word, tone = ENDING_GLYPHS[outcome.ending]
-    text = outcome.text.partition(": ")[2] if outcome.ending is not Ending.TIMED_OUT else outcome.text
+    text = outcome.text.partition(": ")[2]
+    if outcome.ending is Ending.TIMED_OUT:
+        text = f"after {outcome.seconds:.0f} s: {outcome.proof.text}"
     lines = [(), *wrap((Span(f"{glyph} {word}", tone), Span(f"  {visible(text)}")), width, indent=2)]
     cells = [_sender(sender) for sender in outcome.senders]
     if outcome.senders_unknown:
@@ -169,7 +179,7 @@ def outcome_lines(outcome: Outcome, backend_name: str, width: int) -> list[Cell]
     through = [(Span(visible(describe_route(r))), Span("  not drain-aware", Tone.WARN)) for r in outcome.bypassing]
     lines += _labelled("THROUGH", through, width)
     if outcome.ending is Ending.TIMED_OUT:
-        stands = f"What stands: {backend_name} is recorded, listed and out of its pools. r puts it back."
+        stands = f"What stands: {backend_name} is recorded, listed and in no pool. r undoes it."
         lines += wrap((Span(visible(stands), Tone.QUIET),), width)
     return lines
 

@@ -35,11 +35,15 @@ class Stage(StrEnum):
 
 @dataclass(slots=True, weakref_slot=True)
 class DrainRun:
-    """What a dialog draws. `on_change` is called after every change; `error` and `stands` are set when it failed."""
+    """What a dialog draws. `before`: requests a minute when it was planned, None when unknown or no drain.
+
+    `on_change` is called after every change; `error` and `stands` are set when it failed.
+    """
 
     backend_name: str
     words: str
     desk: DrainDesk
+    before: float | None = None
     stage: Stage = Stage.WRITING
     steps: list[Step] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)

@@ -126,15 +126,17 @@ def group_backends(
 ) -> list[Group]:
     """The shown backends by pool, in the gateway's order; those outside pools under what routes to them.
 
-    A backend in two pools stands under both. Groups without shown backends are left out, except empty pools when
-    nothing was filtered away.
+    A backend in two pools stands under both; a drained one stays under the pools it comes back to. Groups without shown
+    backends are left out, except empty pools when nothing was filtered away.
     """
     ordered = sort_backends(shown, column, is_reversed)
     is_whole = len(shown) == len(snapshot.backends)
     groups: list[Group] = []
     by_pool: dict[str, list[BackendStatus]] = {}
+    drained_from = {drain.backend_name: drain.pool_names for drain in snapshot.drains}
     for status in ordered:
-        for pool_name in dict.fromkeys(m.pool_name for m in status.memberships):
+        names = (*(m.pool_name for m in status.memberships), *drained_from.get(status.name, ()))
+        for pool_name in dict.fromkeys(names):
             by_pool.setdefault(pool_name, []).append(status)
     for pool in snapshot.pools:
         name = pool.pool.name
@@ -145,7 +147,7 @@ def group_backends(
             groups.append(Group(f"pool:{name}", name, tuple(members), pool))
     outside: dict[str, list[BackendStatus]] = {}
     for status in ordered:
-        if not status.memberships:
+        if not status.memberships and not drained_from.get(status.name):
             outside.setdefault(route_title(status), []).append(status)
     groups.extend(Group(f"route:{visible(title)}", title, tuple(members)) for title, members in sorted(outside.items()))
     return groups
