@@ -48,8 +48,17 @@ bench: $(VENV)/.installed-dev  ## Measure: start-up, gateway, policy language, q
 screenshots: $(VENV)/.installed-dev  ## Draw the screens of the demo as SVG into docs/screenshots
 	@$(BIN)/python -m screens.screenshots docs/screenshots
 
-docs: $(VENV)/.installed-dev  ## Generate docs/keys.md from the bindings
+docs: $(VENV)/.installed-dev  ## Generate docs/keys.md from the bindings and the tables of docs/simulator.md
 	@$(BIN)/python -m screens.keys docs/keys.md
+	@$(BIN)/python -m tests.contract.operations_table
+
+.venv-az/bin/az:
+	@echo "Installing the Azure CLI into .venv-az (once; 733 MB)" >&2
+	@$(PYTHON) -m venv .venv-az
+	@.venv-az/bin/python -m pip --disable-pip-version-check --quiet install azure-cli >&2
+
+test-az: $(VENV)/.installed-dev .venv-az/bin/az  ## Drive the real Azure CLI against the embedded Azure (installs it in a venv of its own)
+	@GENAIGW_AZ="$(CURDIR)/.venv-az/bin/az" $(BIN)/python -m pytest tests/accelerator/test_real_az.py tests/drills/test_real_clients_az.py
 
 oracle: $(VENV)/.installed-dev  ## Compare the expression evaluator with a real C# compiler (installs mono where apt-get can)
 	@command -v mono >/dev/null || { apt-get update -qq && apt-get install -y -qq mono-mcs mono-runtime libnewtonsoft-json5.0-cil; }

@@ -2,6 +2,8 @@
 
 Bodies are kept as they were written, unknown properties included: newer API versions' fields must survive whoever
 reads and writes them. Ids compare case-insensitively, as Resource Manager does.
+
+Assumed: an older api-version takes and shows the properties of newer ones; whether Azure hides them is not documented.
 """
 
 from __future__ import annotations

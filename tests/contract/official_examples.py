@@ -184,7 +184,8 @@ class Rehearsal:
             if parts is not None:
                 await self.ensure(parts.parent_id)
         await self._ensure_what_is_named(body)
-        headers = {"if-match": "*"} if operation.method in ("patch", "delete") else {}
+        guarded = any(p["name"] == "If-Match" and p.get("required") for p, _ in operation.parameters)
+        headers = {"if-match": "*"} if guarded or operation.method in ("patch", "delete") else {}
         status, _, answer = await self.http(
             operation.method.upper(), f"{path}?{query_of(operation, example)}", body, headers=headers
         )
