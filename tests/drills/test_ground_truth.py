@@ -82,7 +82,7 @@ async def hold_callers_to_truth(server: Server, snapshot: GatewaySnapshot, statu
     ("scenario", "lag"), [("ptu-saturation", "brisk"), ("ptu-saturation", "real"), ("payg-quota", "brisk")]
 )
 async def test_every_figure_of_every_backend_is_what_happened(scenario: str, lag: str) -> None:
-    world = make_world(scenario, minutes=26, traffic=True, lag=lag)
+    world = make_world(scenario, minutes=14, traffic=True, lag=lag)
     async with engine_on(world) as (engine, server):
         snapshot = await engine.fetch_once(60)
         assert snapshot.problems == ()
@@ -113,7 +113,7 @@ async def test_the_figures_stay_true_while_time_goes_on() -> None:
 
 
 async def test_all_callers_together_are_what_happened() -> None:
-    world = make_world("payg-quota", minutes=26, traffic=True)
+    world = make_world("payg-quota", minutes=14, traffic=True)
     async with engine_on(world) as (engine, server):
         snapshot = await engine.fetch_once(60)
         assert snapshot.callers is not None
