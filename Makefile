@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench screenshots docs oracle test-az kql-oracle clean
+.PHONY: help demo test lint format bench screenshots docs infra oracle test-az clean
 
 help:  ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,9 +60,16 @@ docs: $(VENV)/.installed-dev  ## Generate docs/keys.md from the bindings and the
 test-az: $(VENV)/.installed-dev .venv-az/bin/az  ## Drive the real Azure CLI against the embedded Azure (installs it in a venv of its own)
 	@GENAIGW_AZ="$(CURDIR)/.venv-az/bin/az" $(BIN)/python -m pytest tests/accelerator/test_real_az.py tests/drills/test_real_clients_az.py
 
+infra: $(VENV)/.installed-dev  ## Compile infra/main.bicep into infra/main.json
+	@$(BIN)/python scripts/compile_infra.py
+
 oracle: $(VENV)/.installed-dev  ## Compare the expression evaluator with a real C# compiler (installs mono where apt-get can)
-	@command -v mono >/dev/null || { apt-get update -qq && apt-get install -y -qq mono-mcs mono-runtime libnewtonsoft-json5.0-cil; }
+	@command -v mono >/dev/null || { apt-get update -qq && apt-get install -y -qq mono-mcs mono-csharp-shell libnewtonsoft-json5.0-cil; }
 	@$(BIN)/python -m tests.policy.expressions.oracle
+
+test-az: $(VENV)/.installed-dev  ## Drive the real Azure CLI against the embedded Azure (installs it into .venv-az, 700 MB)
+	@test -x .venv-az/bin/az || { $(PYTHON) -m venv .venv-az && .venv-az/bin/pip install --quiet azure-cli; }
+	@GENAIGW_AZ="$(CURDIR)/.venv-az/bin/az" $(BIN)/python -m pytest tests -m opt_in -k az
 
 clean:  ## Remove the virtual environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
