@@ -67,9 +67,6 @@ oracle: $(VENV)/.installed-dev  ## Compare the expression evaluator with a real 
 	@command -v mono >/dev/null || { apt-get update -qq && apt-get install -y -qq mono-mcs mono-csharp-shell libnewtonsoft-json5.0-cil; }
 	@$(BIN)/python -m tests.policy.expressions.oracle
 
-test-az: $(VENV)/.installed-dev  ## Drive the real Azure CLI against the embedded Azure (installs it into .venv-az, 700 MB)
-	@test -x .venv-az/bin/az || { $(PYTHON) -m venv .venv-az && .venv-az/bin/pip install --quiet azure-cli; }
-	@GENAIGW_AZ="$(CURDIR)/.venv-az/bin/az" $(BIN)/python -m pytest tests -m opt_in -k az
 
 clean:  ## Remove the virtual environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
