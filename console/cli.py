@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drain": ("console.commands.drain:drain", "Take a backend out of traffic, with guards and proof."),
     "restore": ("console.commands.restore:restore", "Put a drained backend back exactly as it was."),
     "drains": ("console.commands.drains:drains", "Every drain on the gateway and how it stands."),
+    "fragments": ("console.commands.fragments:fragments", "Fragments and policies, from lint to rollback."),
     "journal": ("console.commands.journal:journal", "What was written to Azure, by whom and why."),
     "profiles": ("console.commands.profiles:profiles", "List, add, choose and show profiles."),
     "doctor": ("console.commands.doctor:doctor", "Check profile, sign-in, permissions and data sources."),

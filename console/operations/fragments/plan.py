@@ -84,7 +84,7 @@ class DeployPlan:
 
     @property
     def is_rollback(self) -> bool:
-        """Whether it takes a run back."""
+        """Whether it goes back: `undoes` names the run, "" when it goes back to a version or a folder."""
         return self.undoes is not None
 
     @property

@@ -75,11 +75,11 @@ def plan_versions(
 ) -> DeployPlan:
     """Put versions of the journal back."""
     wanted = [Wanted(v.place, v.text, f"version of {v.at:%Y-%m-%d %H:%M}Z, {v.run_id[:SHORT_ID]}") for v in versions]
-    return plan_deploy(wanted, deployed, history, is_read_only=is_read_only, expected={})
+    return plan_deploy(wanted, deployed, history, is_read_only=is_read_only, undoes="", expected={})
 
 
 def plan_folder(
     wanted: Sequence[Wanted], deployed: Deployed, history: History, *, is_read_only: bool = False
 ) -> DeployPlan:
     """Put a folder's texts back, whoever changed the gateway since: that is what going back to a folder means."""
-    return plan_deploy(list(wanted), deployed, history, is_read_only=is_read_only, expected={})
+    return plan_deploy(list(wanted), deployed, history, is_read_only=is_read_only, undoes="", expected={})
