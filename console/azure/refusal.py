@@ -23,6 +23,8 @@ from console.errors import (
 )
 
 _EXPIRED_CODES = frozenset({"ExpiredAuthenticationToken", "AuthenticationFailed", "InvalidAuthenticationToken"})
+_BROKEN_OFF = ("payload is not completed", "Not enough data to satisfy")
+"""How aiohttp says that fewer bytes came than were announced."""
 _SECRETS = re.compile(
     r"(?i)(bearer\s+[\w.~+/-]+=*|eyJ[\w-]{8,}\.[\w.-]+|(api-?key|x-identity-header|secret)[\"'=: ]+\S+)"
 )
@@ -77,6 +79,8 @@ def explain(error: BaseException, *, what: str, where: str, remedy: str, sign_in
         return SignInError(f"{what}: no sign-in is available, {_attempts(error)}", where=where, remedy=sign_in)
     if isinstance(error, TimeoutError) or name in ("ServiceRequestTimeoutError", "ServiceResponseTimeoutError"):
         return DeadlineExceeded(f"{what}: no answer in time", where=where, remedy="Check the network, then try again.")
+    if any(words in str(error) for words in _BROKEN_OFF):
+        return Unreachable(f"{what}: the answer broke off in the middle", where=where, remedy="It is asked again later.")
     status = getattr(error, "status_code", None)
     if status is None and name == "ClientAuthenticationError":
         return SignInError(f"{what}: the sign-in failed, {azure_message(error)}", where=where, remedy=sign_in)
