@@ -53,7 +53,10 @@ def pass_verdict(
     parts += [f"{name} {text}" for name, text in slow]
     unknown = sum(b.health.state is HealthState.UNKNOWN for b in backends)
     if unknown == len(backends) and hurt is None:
-        return Verdict(Level.UNKNOWN, "No metrics and no logs have answered yet for any backend")
+        standing = [_drain_in_need(drain) for drain in drains if drain.needs_attention]
+        return Verdict(
+            Level.UNKNOWN, " · ".join([*standing, "No metrics and no logs have answered yet for any backend"])
+        )
     if not parts:
         parts.append(_calm(backends, unknown))
         level = Level.OK if hurt is False else Level.UNKNOWN
