@@ -26,6 +26,8 @@ from screens.spans import visible
 from screens.widgets.tones import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from screens.fleet.screen import FleetScreen
 
 STOP_DEADLINE_SECONDS = 5.0
@@ -230,6 +232,17 @@ class ConsoleApp(App[int]):
         error = open_drain(self, name, verb)
         if error is not None:
             self.notify(visible(error), severity="warning", markup=False)
+
+    def open_fragments(self, folder: Path | None = None) -> None:
+        """Open the fragments over the fleet; `folder` is the local side."""
+        from screens.fragments.screen import FragmentsScreen
+
+        self.show_fleet()
+        self.push_screen(FragmentsScreen(folder))
+
+    def action_fragments(self) -> None:
+        """Open the fragments."""
+        self.open_fragments()
 
     def action_pause(self) -> None:
         """Let the feeds rest, or go on."""

@@ -140,6 +140,16 @@ def _quit(app: ConsoleApp, _: str) -> str | None:
     return None
 
 
+def _fragments(app: ConsoleApp, folder: str) -> str | None:
+    from pathlib import Path
+
+    path = Path(folder).expanduser() if folder else None
+    if path is not None and not path.is_dir():
+        return f"there is no folder “{folder}”"
+    app.open_fragments(path)
+    return None
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("fleet", ("fl", "backends"), "", "Every backend of the gateway", _fleet),
     Command("backend", ("b", "be"), "NAME", "Open one backend", _open_backend, _backend_names),
@@ -147,6 +157,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("restore", ("undrain",), "NAME", "Put a drained backend back", _restore, _drained_names, writes=True),
     Command("drains", (), "", "Every drain and how it stands", _drains),
     Command("journal", ("j",), "", "What was written to Azure, newest first", _journal),
+    Command("fragments", ("f", "frag"), "[DIR]", "Fragments and policies, local and deployed", _fragments),
     Command("filter", ("fi",), "[WORDS]", "Show rows with all words, !word hides", _filter),
     Command("sort", ("so",), "COLUMN", "Sort the fleet", _sort, lambda app: tuple(SORT_BY_COLUMN)),
     Command("group", ("g",), "", "Group by pool and route, or one flat list", _group),

@@ -76,6 +76,8 @@ def all_entries() -> list[Entry]:
     from screens.dialogs.reader import Reader, ReaderInput
     from screens.drain.dialog import DrainDialog, ReasonInput
     from screens.fleet.screen import FilterInput, FleetScreen
+    from screens.fragments.dialog import DeployDialog, DeployReason
+    from screens.fragments.screen import FragmentsScreen
     from screens.welcome.screen import WelcomeScreen
     from screens.widgets.grid import Grid
 
@@ -86,6 +88,8 @@ def all_entries() -> list[Entry]:
         ("Filter", (FilterInput,)),
         ("Backend", (BackendScreen,)),
         ("Drain", (DrainDialog, ReasonInput)),
+        ("Fragments", (FragmentsScreen,)),
+        ("Deploy", (DeployDialog, DeployReason)),
         ("Welcome", (WelcomeScreen,)),
         ("Command prompt", (Prompt, PromptInput)),
         ("Help", (Reader, ReaderInput)),

@@ -48,6 +48,7 @@ class FleetScreen(Room):
         Binding("slash", "filter", "filter", id="fleet.filter", tooltip="Show rows with all words; !word hides them"),
         Binding("d", "drain('drain')", "drain", id="fleet.drain", tooltip="Take the backend out of traffic"),
         Binding("r", "drain('restore')", "restore", id="fleet.restore", tooltip="Put a drained backend back"),
+        Binding("f", "app.fragments", "fragments", id="fleet.fragments", tooltip="Fragments and policies, both sides"),
         Binding("g", "group", "group", id="fleet.group", tooltip="Group by pool and route, or one flat list"),
         Binding("p", "app.pause", "pause", id="fleet.pause", tooltip="Let the feeds rest, or go on"),
         Binding("ctrl+r", "app.refresh", "refresh", id="fleet.refresh", tooltip="Fetch everything now"),

@@ -62,6 +62,13 @@ class Grid(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
 
+    class CursorMoved(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     class HeaderClicked(Message):
         """A click on a column's title."""
 
@@ -266,6 +273,7 @@ class Grid(ScrollView, can_focus=True):
         self._cursor = index
         self._refresh_row(index)
         self._keep_cursor_in_view()
+        self.post_message(self.CursorMoved(self._rows[index].key))
 
     def _keep_cursor_in_view(self) -> None:
         top = round(self.scroll_y)
