@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from simulator.monitor.errors import bad_request, invalid_time_grain
 from simulator.monitor.filters import Condition, parse_filter
@@ -129,7 +130,7 @@ def parse_moment(text: str) -> float:
 
 
 def _parse_span(parameters: Mapping[str, str], now: float) -> tuple[float, float]:
-    text = parameters.get("timespan", "")
+    text = unquote(parameters.get("timespan", ""))  # az encodes it twice, and Azure takes it
     first, slash, second = text.partition("/")
     if not text:
         end_text, start_text = parameters.get("endtime"), parameters.get("starttime")

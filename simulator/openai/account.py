@@ -1,7 +1,8 @@
 """The data plane of one Azure OpenAI account: who may call, which deployment is meant, native spillover.
 
 Source: Azure OpenAI data-plane reference (paths, `api-version`, `api-key` and bearer authentication, models list) and
-Microsoft Learn "Manage traffic with spillover for provisioned deployments".
+Microsoft Learn "Manage traffic with spillover for provisioned deployments", "Azure OpenAI v1 API" (a key as the plain
+OpenAI client sends it).
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ class AccountHost:
             for accepts in self.authorizers:
                 if accepts(bearer, self.id):
                     return None
+            if request.path.startswith("/openai/v1/") and bearer in self.keys and self.local_auth:
+                return None  # the v1 routes take a key where the plain OpenAI client puts it
             text = (
                 "The principal lacks the required data action "
                 "`Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform "

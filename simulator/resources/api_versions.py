@@ -39,6 +39,7 @@ KNOWN_VERSIONS: dict[str, tuple[str, ...]] = {
         "2025-12-01",
         "2026-03-01",
         "2026-05-01",
+        "2026-05-15-preview",
     ),
 }
 _SHAPE = re.compile(r"^\d{4}-\d{2}-\d{2}(-[a-z]+)?$", re.IGNORECASE)
