@@ -168,7 +168,7 @@ async def test_pause_and_refresh_reach_the_engine_and_the_pause_is_seen() -> Non
 
 async def test_what_does_not_exist_yet_is_not_bound() -> None:
     async with console_on(demo_snapshot()) as (app, _, _):
-        assert not {"t", "f", "a", "D", "c"} & set(app.screen.active_bindings)
+        assert not {"t", "a", "D", "c"} & set(app.screen.active_bindings)
 
 
 @SIZES

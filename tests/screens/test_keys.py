@@ -12,13 +12,15 @@ from screens.dialogs.confirm import Confirm
 from screens.dialogs.prompt import Prompt, PromptInput
 from screens.dialogs.reader import Reader, ReaderInput
 from screens.fleet.screen import FilterInput, FleetScreen
+from screens.fragments.dialog import DeployDialog, DeployReason
+from screens.fragments.screen import FragmentsScreen
 from screens.keys import document, key_words
 from screens.welcome.screen import WelcomeScreen
 from screens.widgets.grid import Grid
 
 ROOMS = (
     ConsoleApp, FleetScreen, FilterInput, BackendScreen, WelcomeScreen, Grid, Prompt, PromptInput, Reader, ReaderInput,
-    Confirm,
+    Confirm, FragmentsScreen, DeployDialog, DeployReason,
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 

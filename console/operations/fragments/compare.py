@@ -239,7 +239,8 @@ def _compare_elements(old: Element, new: Element, found: list[str]) -> None:
     for name in names:
         one, other = old.get(name), new.get(name)
         if _flat(one) != _flat(other):
-            found.append(f"{label} {name} {_change(one, other)}")
+            about = new.name if name in _IDENTIFYING and _identity(old) != _identity(new) else label
+            found.append(f"{about} {name} {_change(one, other)}")
     one_text, other_text = old.text_content, new.text_content
     if _flat(one_text) != _flat(other_text) and (one_text.strip() or other_text.strip()):
         found.append(f"{label} text {_change(one_text, other_text)}")
