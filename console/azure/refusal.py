@@ -80,7 +80,9 @@ def explain(error: BaseException, *, what: str, where: str, remedy: str, sign_in
     if isinstance(error, TimeoutError) or name in ("ServiceRequestTimeoutError", "ServiceResponseTimeoutError"):
         return DeadlineExceeded(f"{what}: no answer in time", where=where, remedy="Check the network, then try again.")
     if any(words in str(error) for words in _BROKEN_OFF):
-        return Unreachable(f"{what}: the answer broke off in the middle", where=where, remedy="It is asked again later.")
+        return Unreachable(
+            f"{what}: the answer broke off in the middle", where=where, remedy="It is asked again later."
+        )
     status = getattr(error, "status_code", None)
     if status is None and name == "ClientAuthenticationError":
         return SignInError(f"{what}: the sign-in failed, {azure_message(error)}", where=where, remedy=sign_in)
