@@ -18,6 +18,7 @@ POST provider {"subscription_id", "namespace", "registered"}
 POST deployments {"denied_types"?, "failing_types"?, "unavailable_skus"?, "service_limit"?, "history_limit"?}
              what template deployments meet; see `DeploymentRoom`
 POST settings {...}                 fields of `ArmSettings`
+POST models {"latency_factor"}      how long models take: 1 as modelled, 0 no time at all
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from urllib.parse import parse_qsl
 from simulator.entra.principals import BUILT_IN_ROLES, Assignment
 from simulator.entra.tokens import entra
 from simulator.network import HostFault, HttpResponse
+from simulator.openai.settings import model_settings
 from simulator.resources.faults import fault_table
 from simulator.resources.settings import arm_settings
 from simulator.resources.subscriptions import provider_states
@@ -140,6 +142,8 @@ def _dispatch(
             return _change_deployments(world, fields)
         case "POST", "settings":
             return _change_settings(world, fields)
+        case "POST", "models":
+            return _change_models(world, fields)
     raise _Refused(f"the control door knows no {method} {verb}", 404)
 
 
@@ -230,6 +234,17 @@ def _change_settings(world: World, fields: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(value, int | float | dict):
             raise _Refused(f"{name} wants a {type(current).__name__}")
         setattr(settings, name, type(current)(value))
+    return asdict(settings)
+
+
+def _change_models(world: World, fields: dict[str, Any]) -> dict[str, Any]:
+    settings = model_settings(world)
+    if fields.keys() != {"latency_factor"}:
+        raise _Refused("models take latency_factor and nothing else")
+    factor = fields["latency_factor"]
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0.0 <= factor <= 1_000.0:
+        raise _Refused("latency_factor must be a number from 0 to 1000")
+    settings.latency_factor = float(factor)
     return asdict(settings)
 
 

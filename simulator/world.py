@@ -28,6 +28,37 @@ OnDone = Callable[[Any, BaseException | None], None]
 """Called once with (result, None) or (None, error) when a process ends."""
 
 
+class _Course:
+    """A process on its way. Nothing points back at it but the queue: what ended is freed without the collector."""
+
+    __slots__ = ("_on_done", "_process", "_world")
+
+    def __init__(self, world: World, process: Process[Any], on_done: OnDone | None) -> None:
+        self._world = world
+        self._process = process
+        self._on_done = on_done
+
+    def step(self) -> None:
+        """Run until the process waits or ends."""
+        process = self._process
+        while True:
+            try:
+                delay = process.send(None)
+            except StopIteration as stop:
+                if self._on_done is not None:
+                    self._on_done(stop.value, None)
+                return
+            except Exception as error:
+                if self._on_done is None:
+                    raise
+                self._on_done(None, error)
+                return
+            if delay > 0:
+                world = self._world
+                world.call_at(world.now + delay, self.step)
+                return
+
+
 class World:
     """All state of one embedded Azure.
 
@@ -86,25 +117,7 @@ class World:
 
         An error of a process without `on_done` is raised out of `spawn` or `advance`: nothing is swallowed.
         """
-
-        def step() -> None:
-            while True:
-                try:
-                    delay = process.send(None)
-                except StopIteration as stop:
-                    if on_done is not None:
-                        on_done(stop.value, None)
-                    return
-                except Exception as error:
-                    if on_done is None:
-                        raise
-                    on_done(None, error)
-                    return
-                if delay > 0:
-                    self.call_at(self.now + delay, step)
-                    return
-
-        step()
+        _Course(self, process, on_done).step()
 
     def run(self, process: Process[T]) -> T:
         """Run a process to its end, advancing time as it waits (for tests and for a clock that nobody drives)."""

@@ -194,6 +194,7 @@ class GatewayService:
         if response_body_consumed(exchange):
             response.body, response.chunks = b"", None
         self._tell(exchange, response, plan)
+        exchange.context = None  # the two point at each other: apart they are freed at once
         return response
 
     def _wind_up(self, exchange: Exchange, response: HttpResponse) -> HttpResponse:

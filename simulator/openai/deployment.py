@@ -16,6 +16,7 @@ from simulator.openai.latency import answer_seconds
 from simulator.openai.models import ModelFacts, facts_of
 from simulator.openai.prompts import Prompt
 from simulator.openai.provisioned import ProvisionedBucket
+from simulator.openai.settings import model_settings
 from simulator.openai.standard import Refusal, StandardLimits
 from simulator.telemetry import ModelCall
 
@@ -58,6 +59,7 @@ class DeploymentState:
 
     def __init__(self, world: World, account_id: str, region: str, name: str, body: dict[str, Any]) -> None:
         self.world = world
+        self.settings = model_settings(world)
         self.account_id = account_id
         self.region = region
         self.name = name
@@ -136,6 +138,9 @@ class DeploymentState:
             provisioned=bucket is not None,
             chance=self.chance,
         )
+        factor = self.settings.latency_factor
+        if factor != 1.0:
+            first, last = first * factor, last * factor
         cost = prompt.prompt_tokens + output * self.model.output_weight if bucket is not None else 0.0
 
         def finish() -> None:

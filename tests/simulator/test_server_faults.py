@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import ssl
 from collections.abc import Generator
@@ -12,6 +13,8 @@ import pytest
 import trustme
 from azure.core.exceptions import DecodeError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
+from simulator.embedded import build_world
+from simulator.names import GATEWAY_HOST
 from simulator.network import HttpRequest, HttpResponse
 from simulator.server import Server, resolve_table
 from tests.simulator.arm_world import (
@@ -103,6 +106,38 @@ async def test_the_control_door_says_what_it_does_not_understand() -> None:
     assert (unknown[0], negative[0], nothing[0], no_rebuild[0]) == (400, 400, 404, 400)
     assert "earthquake" in unknown[2]["error"]
     assert setting[2]["entity_seconds"] == 9.0
+
+
+async def test_models_take_no_time_when_told() -> None:
+    world = build_world("calm", seed=7, history_seconds=60, now=NOW, traffic=False)
+    secret = world.store.get(f"{SERVICE}/subscriptions/app-search")
+    assert secret is not None
+    headers = {"api-key": str(secret.hidden["primaryKey"]), "content-type": "application/json"}
+    path = f"/hosts/{GATEWAY_HOST}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+    call = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 50}
+    async with Server(world, driven=False) as server:
+        http = Http(server)
+        refused = [await http("POST", "/_control/models", {"latency_factor": factor}) for factor in (-1, "none", True)]
+        told = await http("POST", "/_control/models", {"latency_factor": 0})
+        at_once = await http("POST", path, call, headers=headers)
+        assert (at_once[0], world.now) == (200, NOW)
+        await http("POST", "/_control/models", {"latency_factor": 1})
+        assert (await http("POST", path, call, headers=headers))[0] == 200
+        assert world.now > NOW
+    assert [status for status, *_ in refused] == [400, 400, 400]
+    assert told[2] == {"latency_factor": 0.0}
+
+
+async def test_a_finished_request_leaves_nothing_for_the_collector() -> None:
+    world = build_world("ptu-saturation", seed=7, history_seconds=120, now=NOW)
+    gc.collect()
+    gc.disable()
+    try:
+        world.advance(30)
+        left = gc.collect()
+    finally:
+        gc.enable()
+    assert left < 100  # some hundred requests were answered; each used to leave fifteen objects that hold its bodies
 
 
 async def test_time_moves_only_when_told_and_a_reset_makes_a_new_world() -> None:
