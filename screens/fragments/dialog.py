@@ -18,6 +18,8 @@ from screens.spans import Cell, Span, Tone, visible
 from screens.widgets.span_view import SpanView
 
 FORCE_REASON_CHARACTERS = 8
+FRAME_ROWS = 7
+"""Border, reason and answers with the blank rows over them: always in sight, however long the plan is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,12 @@ class DeployDialog(ModalScreen[Answer | None]):
         """What cannot be forced cannot be agreed to."""
         self._arrange()
 
+    def on_resize(self) -> None:
+        """However much there is to read, reason and answers stay in sight."""
+        self._arrange()
+
     def _arrange(self) -> None:
+        self.query_one("#scroll", VerticalScroll).styles.max_height = max(3, int(self.size.height * 0.94) - FRAME_ROWS)
         reason = self.query_one("#reason", Input).value.strip()
         refused = bool(self.plan.refusals)
         enough = not refused or (self.plan.can_be_forced and len(reason) >= FORCE_REASON_CHARACTERS)

@@ -40,12 +40,12 @@ class FragmentsScreen(Room):
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (130, "-roomy")]
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("D", "deploy", "deploy", id="fragments.deploy", tooltip="Write the marked or chosen documents"),
+        Binding("x", "rehearse", "rehearse", id="fragments.rehearse", tooltip="Try it on a private copy; only reads"),
+        Binding("b", "rollback", "roll back", id="fragments.rollback", tooltip="Take back the last deployment"),
         Binding("v", "look('diff')", "diff", id="fragments.diff", tooltip="What differs; again: side by side"),
         Binding("l", "look('lint')", "lint", id="fragments.lint", tooltip="What the linter says, knowing the gateway"),
         Binding("e", "look('log')", "events", id="fragments.log", tooltip="What was done from here"),
-        Binding("x", "rehearse", "rehearse", id="fragments.rehearse", tooltip="Try it on a private copy; only reads"),
-        Binding("D", "deploy", "deploy", id="fragments.deploy", tooltip="Write the marked or chosen documents"),
-        Binding("b", "rollback", "roll back", id="fragments.rollback", tooltip="Take back the last deployment"),
         Binding("u", "pull", "pull", id="fragments.pull", tooltip="Bring the gateway into a folder of yours"),
         Binding("ctrl+r", "reload", "refresh", id="fragments.reload", tooltip="Read both sides anew"),
         Binding("left_square_bracket", "scroll(-6)", "up", id="fragments.up", tooltip="Scroll the pane up", show=False),
