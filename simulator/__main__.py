@@ -128,6 +128,7 @@ async def _run(options: argparse.Namespace) -> None:
         await _until_told(options.exit_with_stdin)
     finally:
         await server.stop()
+        gc.unfreeze()  # so that the end of the process frees everything in its order
 
 
 async def _until_told(with_stdin: bool) -> None:
