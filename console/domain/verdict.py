@@ -135,9 +135,13 @@ def _calm(backends: Sequence[BackendStatus], unknown: int) -> str:
     busy = [b for b in backends if b.health.state is HealthState.BUSY]
     if busy:
         return f"{_listed([b.name for b in busy])} busy, refusing nothing"
-    drained = [b for b in backends if b.health.state in (HealthState.DRAINING, HealthState.DRAINED)]
-    if drained:
-        return f"{_listed([b.name for b in drained])} drained, the others healthy"
+    leaving = [
+        f"{_listed([b.name for b in backends if b.health.state is state])} {state.value.lower()}"
+        for state in (HealthState.DRAINING, HealthState.DRAINED)
+        if any(b.health.state is state for b in backends)
+    ]
+    if leaving:
+        return f"{', '.join(leaving)}, the others healthy"
     if unknown:
         return f"{len(backends) - unknown} of {len(backends)} backends known, nothing wrong with them"
     return f"All {len(backends)} backends healthy" if len(backends) > 1 else f"{backends[0].name} healthy"

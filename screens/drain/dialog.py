@@ -93,7 +93,7 @@ class DrainDialog(ModalScreen[None]):
     def on_mount(self) -> None:
         """Show what is known, and read the gateway anew."""
         if self.run is not None:
-            self.run.on_change = self._run_changed
+            self._follow(self.run)
         elif self.verb == "drain":
             self._make_plan()
         self._arrange()
@@ -104,8 +104,19 @@ class DrainDialog(ModalScreen[None]):
         """However much there is to read, reason and answers stay in sight."""
         self._arrange()
 
+    def _follow(self, run: DrainRun) -> None:
+        """Draw the run's changes, later and by ourselves: what fails in drawing never reaches the run."""
+
+        def later() -> None:
+            self.call_later(self._run_changed)
+
+        run.on_change = later
+
     def on_unmount(self) -> None:
         """A run goes on without its dialog."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self.run is not None:
             self.run.on_change = None
 
@@ -208,7 +219,7 @@ class DrainDialog(ModalScreen[None]):
 
     def _arrange(self) -> None:
         """Which parts stand, what the answers read, where the cursor is."""
-        if not self.is_mounted:
+        if not self.is_attached or not self.query("#go"):
             return
         go, cancel = self.query_one("#go", Button), self.query_one("#cancel", Button)
         reason = self.query_one("#reason", ReasonInput)
@@ -223,14 +234,19 @@ class DrainDialog(ModalScreen[None]):
         reason.placeholder = "why the guards are overruled" if self._needs_force else "why, for everybody who looks"
         for view in self.query(SpanView):
             view.redraw()
-        if self.focused is None or not self.focused.display or not self.focused.focusable:
-            (
-                reason
-                if self.query_one("#why", Horizontal).display
-                else go
-                if go.display and not go.disabled
-                else cancel
-            ).focus()
+        self._focus_first(reason, go, cancel)
+
+    def _focus_first(self, reason: ReasonInput, go: Button, cancel: Button) -> None:
+        """Put the cursor where one goes on, unless it stands somewhere that is still there."""
+        focused = self.focused
+        if focused is not None and focused.display and focused.focusable:
+            return
+        if self.query_one("#why", Horizontal).display:
+            reason.focus()
+        elif go.display and not go.disabled:
+            go.focus()
+        elif not self._is_reading:
+            cancel.focus()
 
     @property
     def _needs_force(self) -> bool:
@@ -282,7 +298,7 @@ class DrainDialog(ModalScreen[None]):
         else:
             return
         self.run = run
-        run.on_change = self._run_changed
+        self._follow(run)
         start(cast("ConsoleApp", self.app), run, work)
         self._arrange()
 
@@ -317,6 +333,7 @@ class DrainDialog(ModalScreen[None]):
 
     def action_leave(self) -> None:
         """Close; what was begun goes on."""
+        self._let_go()
         self.dismiss(None)
 
 

@@ -35,10 +35,13 @@ def plan_lines(plan: DrainPlan, width: int) -> list[Cell]:
     arriving = plan.requests_per_minute
     count = "Its traffic is not known" if arriving is None else f"{format_count(arriving)} requests a minute arrive now"
     intro = f"No new requests; it stays configured and watched. Undo any time with r. {count}."
-    lines = [*wrap((Span(visible(intro), Tone.QUIET),), width), (), *_routes(plan, width), ()]
+    lines = [*wrap((Span(visible(intro), Tone.QUIET),), width), ()]
+    if plan.refusals:
+        lines += [*_labelled("REFUSED", [_guard(g) for g in plan.refusals], width), ()]
+    lines += [*_routes(plan, width), ()]
     lines += _labelled("SURVIVORS", [_survivor(s) for s in plan.prediction.survivors] or [_nobody(plan)], width)
     lines += _labelled("", [(Span(f"? {visible(t)}", Tone.WARN),) for t in plan.prediction.unknown], width)
-    lines += [(), *_labelled("GUARDS", [_guard(g) for g in _gravest_first(plan)], width)]
+    lines += [(), *_labelled("GUARDS", [_guard(g) for g in _others(plan)], width)]
     return lines
 
 
@@ -109,15 +112,17 @@ def _nobody(plan: DrainPlan) -> Cell:
     return (Span(words, Tone.WARN),)
 
 
-def _gravest_first(plan: DrainPlan) -> list[Guard]:
-    order = list(reversed(GuardVerdict))
-    return sorted(plan.guards, key=lambda guard: order.index(guard.verdict))
+def _others(plan: DrainPlan) -> list[Guard]:
+    """The guards that do not refuse, warnings first."""
+    others = [guard for guard in plan.guards if guard.verdict is not GuardVerdict.REFUSED]
+    return sorted(others, key=lambda guard: guard.verdict is GuardVerdict.PASSED)
 
 
 def _guard(guard: Guard) -> Cell:
     glyph, tone = GUARD_GLYPHS[guard.verdict]
     text_tone = Tone.PLAIN if guard.verdict is GuardVerdict.PASSED else Tone.STRONG
-    return Span(f"{glyph} ", tone), Span(guard_word(guard), tone), Span(visible(guard.text), text_tone)
+    word = guard_word(guard) if guard.verdict is GuardVerdict.WARNING else ""
+    return Span(f"{glyph} ", tone), Span(word, tone), Span(visible(guard.text), text_tone)
 
 
 def restore_lines(plan: RestorePlan, width: int) -> list[Cell]:

@@ -5,6 +5,7 @@ Closing the dialog leaves it running and it tells its end by itself; opening it 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,8 @@ from screens.spans import visible
 
 if TYPE_CHECKING:
     from screens.app import ConsoleApp
+
+_log = logging.getLogger(__name__)
 
 
 class Stage(StrEnum):
@@ -115,8 +118,9 @@ class DrainRun:
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except (ConsoleError, OSError) as error:
-            self.error = error.line if isinstance(error, ConsoleError) else f"The journal cannot be written: {error}"
+        except Exception as error:
+            _log.warning("%s of %s failed", self.words, self.backend_name, exc_info=error)
+            self.error = _in_words(error)
             self.is_stale = isinstance(error, StalePlan) and not self.steps
             self.stands = await self._what_stands()
             self.stage = Stage.FAILED
@@ -134,6 +138,14 @@ class DrainRun:
             return drain.text
         listed = snapshot.gateway is not None and self.backend_name in snapshot.gateway.drained_backends
         return "it is listed in drained-backends without a record" if listed else "no drain of it stands on the gateway"
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ConsoleError):
+        return error.line
+    if isinstance(error, OSError):
+        return f"The journal cannot be written, so nothing more is sent: {error}"
+    return f"Something unexpected went wrong: {type(error).__name__}. Run again with --debug-log FILE and look there."
 
 
 _runs: WeakKeyDictionary[ConsoleApp, dict[str, DrainRun]] = WeakKeyDictionary()

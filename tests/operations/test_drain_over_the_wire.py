@@ -117,7 +117,7 @@ async def test_every_write_is_in_the_journal_with_its_outcome() -> None:
 
 @pytest.mark.parametrize(("hers", "his"), [(BACKEND, BACKEND), (BACKEND, "ptu-eastus2")], ids=["same", "different"])
 async def test_of_two_consoles_at_once_one_wins_and_the_other_is_told_who(hers: str, his: str) -> None:
-    for seed in range(4):
+    for seed in (0, 3):
         world = make_world("calm", seed=seed)
         async with (
             Server(world, driven=False) as server,

@@ -41,12 +41,16 @@ def silent(step: Step) -> None:
 
 @dataclass(slots=True)
 class DrainDesk:
-    """`owner` is written into records and the journal. `pause` waits between looks (a test lets time pass)."""
+    """`owner` is written into records and the journal. `pause` waits between looks (a test lets time pass).
+
+    `proof_deadline_seconds`: how long traffic is watched when nobody says otherwise.
+    """
 
     engine: Engine
     owner: str = field(default_factory=local_owner)
     journal_file: Path = field(default_factory=journal_path)
     pause: Pause = asyncio.sleep
+    proof_deadline_seconds: float = DEADLINE_SECONDS
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -166,7 +170,7 @@ class DrainDesk:
         backend_name: str,
         applied_at: datetime,
         *,
-        deadline_seconds: float = DEADLINE_SECONDS,
+        deadline_seconds: float | None = None,
         on_look: Callable[[Look], None] = lambda look: None,
     ) -> Outcome:
         """Watch its traffic until it is proven to have stopped, or the deadline passes.
@@ -178,7 +182,7 @@ class DrainDesk:
             self.engine,
             backend_name,
             applied_at,
-            deadline_seconds=deadline_seconds,
+            deadline_seconds=self.proof_deadline_seconds if deadline_seconds is None else deadline_seconds,
             on_look=on_look,
             pause=self.pause,
         )
