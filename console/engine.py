@@ -20,6 +20,8 @@ from console.domain.snapshot import FeedStatus, GatewaySnapshot, Problem
 from console.errors import ConsoleError
 from console.profile import Profile
 from console.store import SnapshotStore
+from console.triage.find import find_all
+from console.triage.tracking import track
 
 if TYPE_CHECKING:
     from console.azure.session import AzureSession
@@ -193,8 +195,14 @@ class Engine:
 
     def _apply(self, update: Update) -> None:
         self._observations = update(self._observations)
-        self.store.apply(compose(self._observations, self.clock.now()))
+        self.store.apply(self._composed())
         self._announce()
+
+    def _composed(self) -> GatewaySnapshot:
+        """The snapshot of now, with findings that remember the one before."""
+        snapshot = compose(self._observations, self.clock.now())
+        findings = track(self.store.current.findings, find_all(snapshot), snapshot.observed_at)
+        return replace(snapshot, findings=findings)
 
     def _announce(self) -> None:
         changed, self._changed = self._changed, None
@@ -237,7 +245,7 @@ class Engine:
         session, before = self.session, self._observations
         self._observations = replace(before, budget=session.budget, simulated=session.simulated)
         if before.simulated is None:
-            self.store.apply(compose(self._observations, self.clock.now()))
+            self.store.apply(self._composed())
 
 
 def open_engine(profile: Profile, clock: Clock | None = None) -> Engine:

@@ -133,6 +133,7 @@ def _status(observations: Observations, gateway: Gateway, backend: Backend) -> B
         health=assess(signals),
         load=load,
         account=account,
+        probe=observations.probes.get(backend.host),
     )
 
 

@@ -10,7 +10,7 @@ from console.domain.callers import CallersDetail
 from console.domain.change import Change
 from console.domain.finding import Finding
 from console.domain.gateway import Account, Backend, BackendKind, Gateway, Pool, PoolMember, Route
-from console.domain.health import Health
+from console.domain.health import Health, Probe
 from console.domain.load import BackendLoad, ErrorCount, Figure, Series
 
 
@@ -116,6 +116,7 @@ class BackendStatus:
     health: Health
     load: BackendLoad
     account: Account | None = None
+    probe: Probe | None = None
 
     @property
     def name(self) -> str:
