@@ -28,11 +28,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("console.cli:demo", "Look around in an embedded Azure; nothing to sign in to."),
     "simulate": ("console.commands.simulate:simulate", "Run the embedded Azure alone."),
     "status": ("console.commands.status:status", "Every backend with its health and figures."),
+    "triage": ("console.commands.triage:triage", "What is wrong, since when, for whom, and what to do."),
     "drain": ("console.commands.drain:drain", "Take a backend out of traffic, with guards and proof."),
     "restore": ("console.commands.restore:restore", "Put a drained backend back exactly as it was."),
     "drains": ("console.commands.drains:drains", "Every drain on the gateway and how it stands."),
     "fragments": ("console.commands.fragments:fragments", "Fragments and policies, from lint to rollback."),
     "journal": ("console.commands.journal:journal", "What was written to Azure, by whom and why."),
+    "deploy": ("console.commands.deploy:deploy", "Deploy a gateway: checks, what-if, deployment, proof."),
     "profiles": ("console.commands.profiles:profiles", "List, add, choose and show profiles."),
     "doctor": ("console.commands.doctor:doctor", "Check profile, sign-in, permissions and data sources."),
 }

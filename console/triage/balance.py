@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from console.domain.finding import Action, ActionKind, ChartRef, Fact, Finding, Severity
-from console.domain.gateway import Pool
+from console.domain.gateway import Pool, RouteKind
 from console.domain.health import Evidence, HealthState, percent
 from console.domain.snapshot import BackendStatus
 from console.triage.look import METRICS, Look
@@ -42,7 +42,9 @@ def _same_places(look: Look, statuses: Sequence[BackendStatus]) -> bool:
     """Whether all members stand in the same pools: else other pools explain the difference."""
     places = [sorted((m.pool_name, m.priority or 0, m.weight or 0) for m in s.memberships) for s in statuses]
     names = [[p[:2] for p in place] for place in places]
-    return all(n == names[0] for n in names) and not any(r.target == s.name for s in statuses for r in s.routes)
+    return all(n == names[0] for n in names) and not any(
+        r.target == s.name and r.kind is not RouteKind.POOL for s in statuses for r in s.routes
+    )
 
 
 def _uneven(pool: Pool, weights: Sequence[int], statuses: Sequence[BackendStatus]) -> Finding | None:
