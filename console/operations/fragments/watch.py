@@ -27,6 +27,8 @@ LATE_SECONDS = 240.0
 ERRORS_RISE = 0.02
 THROTTLED_RISE = 0.05
 LATENCY_FACTOR = 2.0
+REFUSED_RATIO = 0.1
+"""Where more than this was refused before, latencies of before are those of refusals: nothing to compare with."""
 _RULE = re.compile(r"^(errors?|429s?|p95|p50)\s*>\s*(\d+(?:\.\d+)?)\s*(%|ms|s)$", re.IGNORECASE)
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|m|h)$")
 
@@ -110,7 +112,8 @@ def usual_limits(baseline: CallerFigures) -> tuple[Limit, ...]:
         Limit("errors", (baseline.error_ratio or 0.0) + ERRORS_RISE),
         Limit("429s", (baseline.throttled_ratio or 0.0) + THROTTLED_RISE),
     ]
-    if baseline.p95_ms is not None and baseline.requests >= FEWEST_REQUESTS:
+    refused = (baseline.error_ratio or 0.0) + (baseline.throttled_ratio or 0.0)
+    if baseline.p95_ms is not None and baseline.requests >= FEWEST_REQUESTS and refused < REFUSED_RATIO:
         limits.append(Limit("p95", baseline.p95_ms * LATENCY_FACTOR))
     return tuple(limits)
 
