@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import AioHttpTransport
     from azure.mgmt.apimanagement.aio import ApiManagementClient
     from azure.mgmt.core import AsyncARMPipelineClient
+    from azure.mgmt.resource.deployments.aio import DeploymentsMgmtClient
     from azure.monitor.query.aio import LogsQueryClient
     from azure.monitor.querymetrics.aio import MetricsClient
 
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 USER_AGENT = "genaigw-console"
 REQUEST_DEADLINE_SECONDS = 20.0
+DEPLOYMENTS_API_VERSION = "2025-04-01"
+DEPLOYMENTS_POLL_SECONDS = 2
+"""Between two looks at a what-if, where Azure names no time of its own."""
 RENEW_SECONDS = 30.0
 """A sign-in whose token is refused is renewed at most this often."""
 _CLIENT_MODULES = (
@@ -178,6 +182,23 @@ class AzureSession:
                 endpoint=f"https://{self.cloud.logs_host}",
                 audience=f"https://{self.cloud.logs_host}",
                 **self._client_options(self.cloud.logs_scope),
+            ),
+        )
+
+    @property
+    def deployments(self) -> DeploymentsMgmtClient:
+        """Template deployments. Its module is loaded on first use: import it in a thread before."""
+        from azure.mgmt.resource.deployments.aio import DeploymentsMgmtClient
+
+        return self._client(
+            "deployments",
+            lambda: DeploymentsMgmtClient(
+                credential=self._credential,  # type: ignore[arg-type]
+                subscription_id=self.profile.subscription_id,
+                base_url=f"https://{self.cloud.arm_host}",
+                api_version=DEPLOYMENTS_API_VERSION,
+                polling_interval=DEPLOYMENTS_POLL_SECONDS,
+                **self._client_options(self.cloud.arm_scope),
             ),
         )
 

@@ -155,7 +155,9 @@ class _Api:
         shown = plan.record.as_json(self._room.world.now)
         shown["properties"]["provisioningState"] = "Succeeded"
         shown["properties"]["validatedResources"] = [
-            {"id": t.resource_id} for t in plan.tasks if not (t.is_skipped or t.is_existing)
+            {"id": change["resourceId"]}
+            for change in what_if_changes(self._room, plan, ids_only=True)
+            if change["changeType"] == "Deploy"
         ]
         return ArmResponse(200, shown)
 
