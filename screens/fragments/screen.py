@@ -62,6 +62,8 @@ class FragmentsScreen(Room):
         self._is_side_by_side = False
         self._marked: set[str] = set()
         self._work: FragmentWork | None = None
+        self._drawn: tuple[tuple[object, ...], Sequence[Cell]] = ((), ())
+        self._rows_shown: tuple[object, ...] = ()
 
     def compose_body(self) -> Iterable[Widget]:
         """A line about both sides, what needs attention, the table and the pane."""
@@ -113,10 +115,13 @@ class FragmentsScreen(Room):
             self.query_one(name, SpanView).redraw()
         grid = self.grid
         if work is not None and work.overview is not None and grid.columns_width > 0:
-            longest = max((len(r.place.handle) for r in work.overview.rows), default=12)
-            columns = rows.columns_for(grid.columns_width, longest)
-            grid.show_columns(columns, 1, None)
-            grid.show_rows(rows.grid_rows(work.overview, columns, self._marked))
+            seen = (id(work.overview), grid.columns_width, frozenset(self._marked))
+            if seen != self._rows_shown:
+                self._rows_shown = seen
+                longest = max((len(r.place.handle) for r in work.overview.rows), default=12)
+                columns = rows.columns_for(grid.columns_width, longest)
+                grid.show_columns(columns, 1, None)
+                grid.show_rows(rows.grid_rows(work.overview, columns, self._marked))
         self.query_one("#text", SpanView).redraw()
 
     def _draw_status(self, width: int, height: int) -> Sequence[Cell]:
@@ -145,9 +150,18 @@ class FragmentsScreen(Room):
         return next((row for row in work.overview.rows if row.place.handle == key), None)
 
     def _draw_pane(self, width: int, height: int) -> Sequence[Cell]:
+        """The pane; drawn anew only when something it shows is another thing: the clock ticks every second."""
         work = self._work
         if work is None:
             return ()
+        key = self.grid.cursor_key
+        shown = (self._mode, id(work.overview), key, width, self._is_side_by_side, len(work.log))
+        shown = (*shown, id(work.rehearsed.get(key or "")))
+        if shown != self._drawn[0]:
+            self._drawn = (shown, self._pane_lines(work, width))
+        return self._drawn[1]
+
+    def _pane_lines(self, work: FragmentWork, width: int) -> Sequence[Cell]:
         if self._mode == "log":
             return [(Span("events of this console", Tone.STRONG),), *rows.log_lines(work.log, width)]
         row = self.chosen
