@@ -95,18 +95,18 @@ def _latest(series: Iterable[Series]) -> datetime | None:
 
 
 def _judge(source: str, series: Sequence[Series], complete_until: datetime | None, applied_at: datetime) -> SourceProof:
-    """Count quiet minutes backwards from the newest complete one, down to the minute after the drain was applied."""
+    """Count quiet minutes backwards from the newest complete one: as many as a proof needs, none before the drain."""
     if complete_until is None:
         return SourceProof(source, None, 0, None)
     first = applied_at.replace(second=0, microsecond=0) + MINUTE
     quiet, last = 0, None
     minute = complete_until - MINUTE
-    counting = True
-    while minute >= first and (counting or last is None):
+    while minute >= first and quiet < QUIET_MINUTES:
         count = sum(_at(s, minute) for s in series)
         last = count if last is None else last
-        counting = counting and count == 0
-        quiet += counting
+        if count:
+            break
+        quiet += 1
         minute -= MINUTE
     return SourceProof(source, complete_until, quiet, last)
 

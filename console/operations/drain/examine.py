@@ -83,6 +83,9 @@ def _examine(gateway: Gateway, record: DrainRecord, now: datetime) -> FoundDrain
         return FoundDrain(name, DrainCondition.ABANDONED_CLAIM, text, record, expired)
     if record.state is RecordState.RESTORING:
         text = f"the restore of {name} ({who}) is not finished: restore again to finish it"
+        if record.step_ratio is not None:
+            at = f"stands at {record.step_ratio:.0%} of its weight"
+            text = f"the gradual restore of {name} ({who}) {at}: it goes on elsewhere, or restore again to finish it"
         return FoundDrain(name, DrainCondition.INTERRUPTED_RESTORE, text, record, expired)
     if record.state is RecordState.APPLYING and (back_in or name not in gateway.drained_backends):
         text = f"the drain of {name} {who} is not finished: resume it, or restore to undo it"
