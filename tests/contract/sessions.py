@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from console.commands.doctor import examine
 from console.operations.drain.desk import DrainDesk
 from console.operations.drain.execute import DrainOrder
+from console.operations.fragments.desk import FragmentDesk
 from simulator.entra.tokens import entra
 from simulator.names import GATEWAY_HOST, GROUP, SERVICE, SUBSCRIPTION
 from simulator.resources.settings import arm_settings
@@ -23,6 +25,7 @@ from tests.contract.recording import Exchange, recording
 from tests.simulated_gateway import engine_on, make_world
 from tests.simulator.arm_world import Http
 
+OPERATOR = "operator@contoso.com"
 ACCOUNT = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts/aoai-contoso-swc"
 DEPLOYMENTS = "/providers/Microsoft.Resources/deployments"
 RESOURCES_VERSION = "2024-07-01"
@@ -35,22 +38,41 @@ HEALTH_VERSION = "2024-02-01"
 
 
 async def console_session(folder: Path) -> list[Exchange]:
-    """Everything the console asks and writes: every feed twice, a drain, its restore."""
+    """Everything the console asks and writes: doctor, every feed, a drain and its restore, fragments there and back."""
     world = make_world(minutes=12, traffic=True)
+    arm_settings(world).throttling = False
+
+    async def pause(seconds: float) -> None:
+        world.advance(seconds)
+
     with recording() as seen:
         async with engine_on(world) as (engine, _):
-
-            async def pause(seconds: float) -> None:
-                world.advance(seconds)
-
-            desk = DrainDesk(engine, "operator@contoso.com", folder / "journal.jsonl", pause)
+            await examine(engine.profile)
+            desk = DrainDesk(engine, OPERATOR, folder / "journal.jsonl", pause)
             await desk.look()
-            order = DrainOrder("operator@contoso.com", "a rehearsal", forced=True)
-            await desk.drain(desk.plan("payg-westus"), order)
+            await desk.drain(desk.plan("payg-westus"), DrainOrder(OPERATOR, "a rehearsal", forced=True))
             world.advance(95.0)
             await desk.look()
             await desk.restore("payg-westus")
+            await _deploy_a_fragment(FragmentDesk(engine, folder / "pulled", OPERATOR, folder / "journal.jsonl", pause))
     return seen
+
+
+async def _deploy_a_fragment(desk: FragmentDesk) -> None:
+    """Pull what stands, change one document, add another, deploy both, take them back."""
+    assert desk.folder is not None
+    await desk.pull(desk.folder)
+    known = next(file for file in sorted(desk.folder.rglob("*.fragment.xml")))
+    known.write_text(known.read_text().replace("<fragment>", "<fragment>\n  <!-- changed by a rehearsal -->", 1))
+    (known.parent / "rehearsed.fragment.xml").write_text(
+        '<fragment>\n  <set-variable name="a" value="b" />\n</fragment>\n'
+    )
+    overview = await desk.overview()
+    handles = [known.name.removesuffix(".fragment.xml"), "rehearsed"]
+    outcome = await desk.deploy(desk.plan(overview, handles), "a rehearsal")
+    assert outcome.error is None, outcome
+    outcome = await desk.deploy(await desk.plan_rollback(), "back again")
+    assert outcome.error is None, outcome
 
 
 # -- official examples ---------------------------------------------------------------------------------------
