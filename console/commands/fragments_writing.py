@@ -153,8 +153,8 @@ async def run_deploy(desk: FragmentDesk, choices: Choices) -> int:
     from console.operations.fragments.watch import parse_limits
 
     telling = Telling(choices.as_json)
-    if choices.rollback_on:
-        parse_limits(choices.rollback_on)
+    parse_limits(choices.rollback_on)
+    telling.document["watch_seconds"] = choices.watch_seconds  # read before anything is written
     overview = await desk.overview(with_activity=False)
     plan = desk.plan(
         overview,

@@ -70,6 +70,7 @@ class Deployed:
     documents: Mapping[Place, DeployedDocument]
     backends: Mapping[str, BackendName] | None
     problems: tuple[ConsoleError, ...] = field(default=())
+    api_names: tuple[str, ...] | None = None
 
     def of_kind(self, kind: Kind) -> list[DeployedDocument]:
         """The documents of one kind, by name."""
@@ -100,10 +101,11 @@ async def fetch_deployed(entities: Entities) -> Deployed:
     problems: list[ConsoleError] = []
     listed = await raw.list("policyFragments")
     paths = {Place(Kind.FRAGMENT, _name(e)): f"policyFragments/{_name(e)}" for e in listed}
-    policies, named, backends = await asyncio.gather(
+    policies, named, backends, apis = await asyncio.gather(
         _tolerated(raw, "allPolicies", problems),
         _tolerated(raw, "namedValues", problems),
         _tolerated(raw, "backends", problems),
+        _tolerated(raw, "apis", problems),
     )
     for entity in policies or ():
         found = parse_scope(str(entity.properties.get("referencePolicyId") or ""))
@@ -114,7 +116,8 @@ async def fetch_deployed(entities: Entities) -> Deployed:
     for entity in named or ():
         document = parse_named_value(entity)
         documents[document.place] = document
-    return Deployed(documents, None if backends is None else _parse_backends(backends), tuple(problems))
+    api_names = None if apis is None else tuple(_name(e) for e in apis if ";rev=" not in _name(e))
+    return Deployed(documents, None if backends is None else _parse_backends(backends), tuple(problems), api_names)
 
 
 async def fetch_document(entities: Entities, place: Place, path: str) -> DeployedDocument | None:

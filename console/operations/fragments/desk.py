@@ -202,10 +202,7 @@ class FragmentDesk:
         for name in missing_named_values(wanted, overview.deployed):
             if name in SAFE_VALUES:
                 wanted.append(Wanted(Place(Kind.NAMED_VALUE, name), SAFE_VALUES[name], "by convention"))
-        apis = self.engine.observations.gateway.api_names if self.engine.observations.gateway else None
-        return plan_deploy(
-            wanted, overview.deployed, overview.history, is_read_only=self.engine.profile.is_read_only, api_names=apis
-        )
+        return plan_deploy(wanted, overview.deployed, overview.history, is_read_only=self.engine.profile.is_read_only)
 
     async def plan_rollback(
         self, run_id: str = "", handles: Sequence[str] = (), folder: Path | None = None

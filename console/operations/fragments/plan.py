@@ -183,14 +183,12 @@ def plan_deploy(
     history: History,
     *,
     is_read_only: bool = False,
-    api_names: Sequence[str] | None = None,
     undoes: str | None = None,
     expected: dict[Place, str | None] | None = None,
 ) -> DeployPlan:
     """Plan what to write so that what is wanted stands.
 
     Args:
-        api_names: the APIs that exist, to name the closest one; None leaves that to API Management.
         undoes: the run that a rollback takes back.
         expected: what should stand now (a rollback's own writes); anything else there is somebody's newer edit.
     """
@@ -213,7 +211,7 @@ def plan_deploy(
     guards = [
         *_access_guards(is_read_only),
         *_text_guards(ordered, findings),
-        *_name_guards(ordered, deployed, texts, api_names),
+        *_name_guards(ordered, deployed, texts),
         *_edit_guards(ordered, history, expected),
     ]
     return DeployPlan(tuple(ordered), tuple(unchanged), tuple(findings), tuple(guards), undoes)
@@ -287,7 +285,6 @@ def _name_guards(
     writes: Sequence[PlannedWrite],
     deployed: Deployed,
     texts: dict[Place, str],
-    api_names: Sequence[str] | None,
 ) -> list[Guard]:
     guards: list[Guard] = []
     for write in writes:
@@ -302,7 +299,7 @@ def _name_guards(
                 guards.append(Guard("references", GuardVerdict.REFUSED, text, is_forceable=False))
         level, _, name = write.place.name.partition(" ")
         api = name.partition("/")[0]
-        known = None if api_names is None else {n.lower() for n in api_names}
+        known = None if deployed.api_names is None else {n.lower() for n in deployed.api_names}
         has_api = write.place.kind is Kind.POLICY and level in ("api", "operation")
         if has_api and known is not None and api.lower() not in known:
             close = get_close_matches(api.lower(), sorted(known), n=1)
