@@ -8,10 +8,13 @@ import pytest
 
 from console.errors import Conflict, GuardRefusal, NotFound, UsageError
 from console.operations.fragments.documents import FRAGMENT_LIMIT_BYTES, Kind, Place, same_text
+from console.operations.fragments.local import bundled_folder, read_folder
 from console.operations.fragments.plan import wanted_from
 from console.operations.fragments.rollback import plan_folder, version_before
 from console.operations.fragments.watch import parse_duration, parse_limits
+from simulator.entra.principals import BUILT_IN_ROLES, Assignment, Principal
 from simulator.topology_policies import API_POLICY, OLD_ROUTE_FRAGMENT, SPILL_FRAGMENT
+from tests.operations import in_process
 from tests.operations.fragment_gateway import Bench, demo_gateway, fragment, named_value, policy
 from tests.operations.in_process import Killed, Lost
 
@@ -250,3 +253,28 @@ def test_limits_and_durations_are_read_or_refused() -> None:
             parse_limits(wrong)
     with pytest.raises(UsageError, match="no duration"):
         parse_duration("5 minutes")
+
+
+def test_no_permission_ends_the_run_with_its_own_exit_code(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = bench.plan(fragment("spill-to-payg", NEW_SPILL))
+    reader = Principal(
+        "oid", "reader@contoso.com", "tid", "cid", assignments=[Assignment(BUILT_IN_ROLES["Reader"], "/")]
+    )
+    monkeypatch.setattr(in_process, "OPERATOR", reader)
+    outcome = bench.carry_out(plan)
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 4
+    assert outcome.live == ()
+    assert bench.entities.writes == 0
+
+
+def test_the_accelerators_own_policies_deploy_from_the_bundle(bench: Bench) -> None:
+    local = read_folder(bundled_folder())
+    wanted = wanted_from(local, ["resilient-pool", "managed-identity"], templates=[("azure-openai", "resilient-pool")])
+    plan = bench.plan(*wanted)
+    assert plan.refusals == ()
+    assert [w.action for w in plan.writes] == ["create", "create", "change"]
+    assert bench.carry_out(plan).error is None
+    assert bench.plan(*wanted).writes == ()
+    with pytest.raises(NotFound, match="Did you mean resilient-pool"):
+        wanted_from(local, [], templates=[("azure-openai", "resilient-pol")])
