@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import Conflict, GuardRefusal, NotFound, UsageError
+from console.errors import Conflict, GuardRefusal, NotAllowed, NotFound, UsageError
 from console.operations.fragments.documents import FRAGMENT_LIMIT_BYTES, Kind, Place, same_text
 from console.operations.fragments.local import bundled_folder, read_folder
 from console.operations.fragments.plan import wanted_from
 from console.operations.fragments.rollback import plan_folder, version_before
 from console.operations.fragments.watch import parse_duration, parse_limits
-from simulator.entra.principals import BUILT_IN_ROLES, Assignment, Principal
 from simulator.topology_policies import API_POLICY, OLD_ROUTE_FRAGMENT, SPILL_FRAGMENT
-from tests.operations import in_process
 from tests.operations.fragment_gateway import Bench, demo_gateway, fragment, named_value, policy
 from tests.operations.in_process import Killed, Lost
 
@@ -255,17 +253,21 @@ def test_limits_and_durations_are_read_or_refused() -> None:
         parse_duration("5 minutes")
 
 
-def test_no_permission_ends_the_run_with_its_own_exit_code(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_permission_ends_the_run_with_its_own_exit_code(bench: Bench) -> None:
     plan = bench.plan(fragment("spill-to-payg", NEW_SPILL))
-    reader = Principal(
-        "oid", "reader@contoso.com", "tid", "cid", assignments=[Assignment(BUILT_IN_ROLES["Reader"], "/")]
-    )
-    monkeypatch.setattr(in_process, "OPERATOR", reader)
+
+    def refuse(method: str, path: str) -> None:
+        if method == "PUT":
+            raise NotAllowed("policyFragments/spill-to-payg cannot be written: not allowed", remedy="Ask for the role.")
+
+    bench.entities.before = refuse
     outcome = bench.carry_out(plan)
+    bench.entities.before = lambda method, path: None
     assert outcome.error is not None
     assert outcome.error.exit_code == 4
     assert outcome.live == ()
     assert bench.entities.writes == 0
+    assert [found.needs_attention for found in bench.unfinished()] == [False]
 
 
 def test_the_accelerators_own_policies_deploy_from_the_bundle(bench: Bench) -> None:
