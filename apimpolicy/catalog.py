@@ -399,6 +399,15 @@ _policy("cache-lookup-value", _ALL, f"@key! @variable-name! @default-value {_CAC
 _policy("cache-store-value", _ALL, f"@key! @value! @duration!:int {_CACHING}")
 _policy("cache-remove-value", _ALL, f"@key! {_CACHING}")
 
+_policy(
+    "cache-value",
+    _ALL,
+    f"@key! @variable-name! @expires-after:int @refresh-after:int @default-value {_CACHING}",
+    children="value",
+    open_attributes=True,
+)
+_part("cache-value/value", children="policies")
+
 # -- calls and messages ------------------------------------------------------------------------------------------
 _REQUEST: Final = (
     "set-url set-method set-header set-body set-query-parameter authentication-certificate "
@@ -419,6 +428,15 @@ _policy(
     open_children=True,
 )
 _part("send-request,send-one-way-request,http-request/set-url", text="text")
+_policy(
+    "invoke-request",
+    _ALL,
+    "@method @url @backend-id response-variable-name",
+    children="set-header set-body",
+    open_attributes=True,
+    open_children=True,
+    one_of=(("url", "backend-id"),),
+)
 _policy("log-to-eventhub", _ALL, "logger-id! @partition-id @partition-key", text="literal")
 _policy("trace", _ALL, "source! severity=verbose|information|error", children="message metadata", text="literal")
 _part("trace/message", text="literal")

@@ -7,7 +7,7 @@ attribute normalisation would let a `//` comment swallow the rest of an expressi
 from __future__ import annotations
 
 from apimpolicy.entities import decode_entities, encode_attribute, encode_text
-from apimpolicy.named_values import named_values_in, substitute_named_values
+from apimpolicy.named_values import fill_named_values, named_values_in, substitute_named_values
 from apimpolicy.printer import canonical, canonical_code, inner_markup, print_document, print_node, same_meaning
 from apimpolicy.reader import PolicySyntaxError, parse
 from apimpolicy.tree import (
@@ -41,6 +41,7 @@ __all__ = [
     "encode_attribute",
     "encode_text",
     "expression_of",
+    "fill_named_values",
     "inner_markup",
     "is_expression",
     "named_values_in",

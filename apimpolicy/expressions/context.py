@@ -374,3 +374,11 @@ class Jwt:
 class BasicCredentials:
     user_id: str
     password: str
+
+
+@dataclass(slots=True)
+class Authorization:
+    """What get-authorization-context puts into a variable."""
+
+    access_token: str
+    claims: dict[str, Any] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from apimpolicy.expressions import ExpressionError
 from apimpolicy.position import PolicyError
 from simulator.gateway.errors import PolicyFailure
-from simulator.gateway.language import Element, Getter, attribute_value, parse_root, text_value, with_named_values
+from simulator.gateway.language import Element, Getter, attribute_value, read_root, text_value
 from simulator.gateway.steps import Block, Step, block
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Compiler:
     def _root(self, document: Document) -> Element | None:
         """The document's root, None (noted) when the text cannot be read."""
         try:
-            return parse_root(with_named_values(document.text, self.configuration.named_values))
+            return read_root(document.text, self.configuration.named_values)
         except PolicyError as error:
             self.note(f"{document.name}, {error}")
             return None

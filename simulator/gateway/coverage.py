@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apimpolicy.document import Element, parse
+from apimpolicy.document import Element, inner_markup, parse
 from simulator.gateway.compiler import REGISTRY, SECTIONS
+from simulator.gateway.liquid import LiquidError, parse_template
 
 _STRUCTURE = frozenset({"policies", "fragment", "base", "include-fragment", "when", "otherwise", *SECTIONS})
 _CONTAINERS = frozenset({"choose", "when", "otherwise", "retry", "wait", "limit-concurrency", "policies", "fragment"})
@@ -22,9 +23,17 @@ def unmodelled(text: str) -> list[tuple[str, int]]:
 
 
 def _unknown(statement: Element) -> bool:
-    if statement.name == "set-body" and statement.get("template"):
-        return True
+    if statement.name == "set-body" and (statement.get("template") or "").strip().lower() == "liquid":
+        return not _is_known_template(inner_markup(statement))
     return statement.name not in REGISTRY and statement.name not in _STRUCTURE
+
+
+def _is_known_template(text: str) -> bool:
+    try:
+        parse_template(text)
+    except LiquidError:
+        return False
+    return True
 
 
 def _statements(element: Element) -> Iterator[Element]:

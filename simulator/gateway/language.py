@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from apimpolicy.document import Element, ExpressionSource, parse, substitute_named_values
+from apimpolicy.document import (
+    Element,
+    ExpressionSource,
+    PolicySyntaxError,
+    fill_named_values,
+    parse,
+    substitute_named_values,
+)
 from apimpolicy.expressions import Budget, EvaluationError, compile_expression, to_bool, to_policy_string
 from apimpolicy.expressions.context import Body, Headers, Jwt, Response
 from simulator.gateway.context import context_of
@@ -32,11 +39,10 @@ __all__ = [
     "expression_failure",
     "is_true",
     "jwt_variable",
-    "parse_root",
+    "read_root",
     "response_from",
     "response_variable",
     "text_value",
-    "with_named_values",
 ]
 
 Getter = Callable[["Exchange"], Any]
@@ -46,18 +52,25 @@ BUDGET = Budget(steps=500_000)
 
 
 @lru_cache(maxsize=1024)
-def parse_root(text: str) -> Element:
-    """The root element of a document or fragment whose named values are already substituted.
+def _parsed(text: str) -> Element:
+    return parse(text).root
+
+
+def read_root(text: str, values: Mapping[str, str]) -> Element:
+    """The root element of a document or fragment, with named values in place; unknown names stay as they are.
+
+    Values are put into the tree, so that one with quotes does not break the attribute it stands in. Only a document
+    that cannot be read without them is read with their text in its own.
 
     Raises:
         PolicySyntaxError: the text is no policy document.
     """
-    return parse(text).root
-
-
-def with_named_values(text: str, values: Mapping[str, str]) -> str:
-    """The text with every `{{name}}` replaced; unknown names stay as they are."""
-    return substitute_named_values(text, values) if "{{" in text else text
+    if "{{" not in text:
+        return _parsed(text)
+    try:
+        return fill_named_values(_parsed(text), values)
+    except PolicySyntaxError:
+        return _parsed(substitute_named_values(text, values))
 
 
 def attribute_value(statement: Element, name: str) -> tuple[bool, Any]:

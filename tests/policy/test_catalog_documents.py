@@ -9,6 +9,9 @@ from apimpolicy.document import canonical, parse, print_document
 from apimpolicy.lint import lint
 
 EXAMPLES: dict[str, str] = {
+    "cache-value": """<cache-value key="@("k" + context.Api.Id)" variable-name="v" expires-after="60"
+        refresh-after="30"><value><set-variable name="v" value="@(1 + 1)" /></value></cache-value>""",
+    "invoke-request": '<invoke-request url="https://contoso.example/" method="GET" response-variable-name="r" />',
     "base": "<base />",
     "choose": """<choose><when condition="@(context.Request.Method == "GET")"><base /></when>
         <when condition="{{switch}}"><base /></when><otherwise><base /></otherwise></choose>""",

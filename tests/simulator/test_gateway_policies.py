@@ -614,6 +614,45 @@ def test_every_element_people_use_with_language_models_is_executed() -> None:
 def test_what_a_document_would_lose_is_known_before_it_is_deployed() -> None:
     text = """<policies><inbound><base />
     <choose><when condition="@(true)"><xsl-transform /></when></choose>
-    <set-body template="liquid">{{body.x}}</set-body></inbound></policies>"""
+    <set-body template="liquid">{% include 'x' %}</set-body></inbound></policies>"""
     assert unmodelled(text) == [("xsl-transform", 2), ("set-body", 3)]
     assert unmodelled("<fragment><trace source='a'><message>m</message></trace></fragment>") == []
+
+
+# -- named values, connections, values made once ----------------------------------------------------------------
+
+
+def test_a_named_value_is_a_value_and_never_markup(bench: Bench) -> None:
+    store = bench.world.store
+    for name, value in (("table", '[{"name": "a & b", "below": "<1>"}]'), ("whole", '@(context.Request.Method + "!")')):
+        store.put(f"{SERVICE}/namedValues/{name}", "n", {"properties": {"displayName": name, "value": value}})
+    statements = '<set-variable name="t" value="{{table}}" /><set-variable name="w" value="{{whole}}" />'
+    assert value_of(bench, statements, '(string)JArray.Parse((string)context.Variables["t"])[0]["name"]') == "a & b"
+    assert value_of(bench, statements, '(string)context.Variables["w"]') == "POST!"
+    body = "<return-response><set-body>{{table}}</set-body></return-response>"
+    assert json_of(returned(bench, body)) == [{"name": "a & b", "below": "<1>"}]
+
+
+def test_a_connection_gives_its_own_token(bench: Bench) -> None:
+    ask = "<get-authorization-context provider-id='crm' authorization-id='{}' context-variable-name='{}' />"
+    token = '((Authorization)context.Variables["{}"])?.AccessToken'
+    text = value_of(
+        bench, ask.format("one", "a") + ask.format("two", "b"), token.format("a") + ' + "," + ' + token.format("b")
+    )
+    first, second = text.split(",")
+    assert first != second
+    assert first.startswith("mi.")
+
+
+def test_a_cached_value_is_made_once_until_it_is_due_for_renewal(bench: Bench) -> None:
+    count = '@((context.Variables.GetValueOrDefault("made", 0)) + 1)'
+    make = (
+        "<cache-lookup-value key='n' variable-name='made' />"
+        f"<cache-value key='k' variable-name='v' expires-after='100' refresh-after='40'><value>"
+        f"<set-variable name='v' value='{count}' />"
+        "<cache-store-value key='n' value='@((int)context.Variables[\"v\"])' duration='900' /></value></cache-value>"
+    )
+    assert value_of(bench, make, '(int)context.Variables["v"]') == "1"
+    assert text_of(bench.call()) == "1"
+    bench.world.advance(41)
+    assert text_of(bench.call()) == "2"

@@ -10,6 +10,7 @@ def load() -> None:
     """Register all types; cheap to call again."""
     from apimpolicy.expressions.library import (  # noqa: F401
         basics,
+        ciphers,
         collections,
         crypto,
         gateway,

@@ -1,4 +1,4 @@
-"""Hashes and HMACs. Asymmetric and symmetric ciphers are refused by name."""
+"""Hashes and HMACs. Ciphers by name are in `ciphers.py`; cipher objects are refused."""
 
 from __future__ import annotations
 

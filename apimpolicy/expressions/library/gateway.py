@@ -12,6 +12,7 @@ from typing import Any
 
 from apimpolicy.expressions.context import (
     Api,
+    Authorization,
     BasicCredentials,
     Body,
     Certificate,
@@ -69,6 +70,7 @@ CLASSES.update(
     IGroup=Group,
     IUserIdentity=UserIdentity,
     Jwt=Jwt,
+    Authorization=Authorization,
     BasicAuthCredentials=BasicCredentials,
     X509Certificate2=Certificate,
     IWorkspace=Workspace,
@@ -362,6 +364,11 @@ define(
         "string Username": attrgetter("user_id"),
         "string Password": attrgetter("password"),
     },
+)
+define(
+    "Authorization",
+    namespace="",
+    members={"string AccessToken": attrgetter("access_token"), "VariableDictionary Claims": attrgetter("claims")},
 )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.gateway.compiler import element
 from simulator.gateway.errors import Finished
 from simulator.gateway.language import as_number, as_text
-from simulator.gateway.steps import Step
+from simulator.gateway.steps import Step, Waiting
 from simulator.network import HttpResponse
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simulator.gateway.language import Element
 
 CAPACITY = 10_000
+_DEFAULT_EXPIRY_SECONDS = 3600
 
 
 class GatewayCache:
@@ -93,6 +94,46 @@ def compile_remove_value(compiler: Compiler, statement: Element) -> Step:
         exchange.service.cache.remove(f"value/{as_text(key(exchange))}")
 
     return Step("cache-remove-value", run)
+
+
+@element("cache-value")
+def compile_cache_value(compiler: Compiler, statement: Element) -> Step:
+    """Look a value up; when there is none, or it is due for renewal, run `value` and keep what it left in the variable.
+
+    Source: the policy toolkit's `CacheValueConfig` (expires-after, refresh-after in seconds; default-value).
+    Assumed: without `expires-after` a value stays for an hour.
+    """
+    key = compiler.getter(statement, "key", "")
+    variable = statement.get("variable-name") or ""
+    default = compiler.getter(statement, "default-value")
+    expires = compiler.getter(statement, "expires-after", _DEFAULT_EXPIRY_SECONDS)
+    refresh = compiler.getter(statement, "refresh-after")
+    with compiler.inside("value"):
+        make = compiler.block(
+            [inner for child in statement.elements if child.name == "value" for inner in child.elements]
+        )
+
+    def run(exchange: Exchange) -> Waiting:
+        name, cache = f"value/{as_text(key(exchange))}", exchange.service.cache
+        kept = cache.get(name, exchange.world.now)
+        if kept is not None and cache.get(f"fresh/{name}", exchange.world.now) is not None:
+            exchange.variables[variable] = kept
+            return
+        exchange.variables.pop(variable, None)
+        if make.waits:
+            yield from make.run(exchange)
+        else:
+            make.run(exchange)
+        value = exchange.variables.get(variable)
+        if value is None:
+            exchange.variables[variable] = kept if kept is not None else default(exchange)
+            return
+        lasting = as_number(expires(exchange))
+        renewal = refresh(exchange)
+        cache.put(name, value, exchange.world.now + lasting)
+        cache.put(f"fresh/{name}", True, exchange.world.now + (as_number(renewal) if renewal is not None else lasting))
+
+    return Step("cache-value", run, waits=True)
 
 
 def _response_key(exchange: Exchange, extra: list[str]) -> str:

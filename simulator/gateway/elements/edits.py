@@ -2,7 +2,7 @@
 
 An edit is compiled once and applied to whatever message is meant: the request, the response, a request that a policy
 sends itself, a response it returns. `Draft` is what they have in common.
-Source: Microsoft Learn, the reference pages of these policies. Liquid templates are refused by name.
+Source: Microsoft Learn, the reference pages of these policies.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
+from apimpolicy.document import inner_markup
 from simulator.gateway.compiler import element
-from simulator.gateway.errors import reason_phrase
+from simulator.gateway.errors import PolicyFailure, reason_phrase
 from simulator.gateway.language import as_bytes, as_status, as_text
+from simulator.gateway.liquid import LiquidError, parse_template
+from simulator.gateway.liquid.objects import template_objects
 from simulator.gateway.steps import Step
 
 if TYPE_CHECKING:
@@ -55,14 +58,32 @@ def edit_header(compiler: Compiler, statement: Element) -> Edit:
 
 
 def edit_body(compiler: Compiler, statement: Element) -> Edit | None:
-    """The body becomes the text, or what the expression gives; None (noted) for Liquid templates."""
-    if statement.get("template"):
-        compiler.not_modelled(statement, f'<set-body template="{statement.get("template")}">')
-        return None
+    """The body becomes the text, what the expression gives, or what the Liquid template makes of the old body."""
+    if (statement.get("template") or "").strip().lower() == "liquid":
+        return _edit_by_template(compiler, statement)
     text = compiler.text(statement, strip=False)
 
     def edit(exchange: Exchange, draft: Draft) -> None:
         draft.body = as_bytes(text(exchange))
+        draft.headers.pop("content-length", None)
+
+    return edit
+
+
+def _edit_by_template(compiler: Compiler, statement: Element) -> Edit | None:
+    """None (noted) for a template that uses what is not modelled."""
+    try:
+        template = parse_template(inner_markup(statement).strip())
+    except LiquidError as error:
+        compiler.not_modelled(statement, f'<set-body template="liquid">, in which {error},')
+        return None
+
+    def edit(exchange: Exchange, draft: Draft) -> None:
+        objects = template_objects(exchange, draft.body, draft.headers.get("content-type", ""))
+        try:
+            draft.body = template.render(**objects).encode()
+        except LiquidError as error:
+            raise PolicyFailure("LiquidTemplateFailure", f"The template could not be rendered: {error}.") from error
         draft.headers.pop("content-length", None)
 
     return edit
