@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -56,16 +57,21 @@ def _routes(plan: DrainPlan, width: int) -> list[Cell]:
     lines: list[Cell] = [_side_by_side([(Span(word, Tone.HEAD),) for word, _ in head], [w for _, w in head])]
     for name, before, after in rows:
         stays = "stays" in after
-        after_cell = (Span(f"{'✗ ' if stays else ''}{visible(after)}", Tone.WARN if stays else Tone.STRONG),)
+        after_cell = (Span(f"{'✗ ' if stays else ''}{_together(after)}", Tone.WARN if stays else Tone.STRONG),)
         columns = [
             wrap((Span(visible(name)),), first, indent=2),
-            wrap((Span(visible(before), Tone.QUIET),), second),
+            wrap((Span(_together(before), Tone.QUIET),), second),
             wrap(after_cell, third),
         ]
         lines += [
             _side_by_side([cell or () for cell in cells], [first, second, third]) for cells in zip_longest(*columns)
         ]
     return lines
+
+
+def _together(members: str) -> str:
+    """Members made visible, a weight never on another line than its name."""
+    return re.sub(r" (\d+)(?=,|$)", "\u00a0\\1", visible(members))
 
 
 def _side_by_side(cells: Sequence[Cell], widths: Sequence[int]) -> Cell:
