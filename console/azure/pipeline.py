@@ -27,7 +27,7 @@ from azure.core.pipeline.policies import (
 
 from console.azure.resolve import ResolveTable, is_loopback
 
-NoteAnswer = Callable[[str, Any], None]
+NoteAnswer = Callable[[str, Any, int], None]
 """Told of every answer: (host it was meant for, response headers)."""
 
 Renew = Callable[[Any], Awaitable["AsyncTokenCredential | None"]]
@@ -117,8 +117,9 @@ class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
         self._note = note
 
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
-        """Pass the headers on."""
-        self._note(str(request.context.get("meant_for") or ""), response.http_response.headers)
+        """Pass headers and status on."""
+        answer = response.http_response
+        self._note(str(request.context.get("meant_for") or ""), answer.headers, answer.status_code)
 
 
 def pipeline_policies(

@@ -267,17 +267,19 @@ class AzureSession:
             _send(self.arm, HttpRequest("GET", url, params=params)), what=what, where=path.split("?")[0], remedy=remedy
         )
 
-    def _note_answer(self, host: str, headers: Mapping[str, str]) -> None:
+    def _note_answer(self, host: str, headers: Mapping[str, str], status_code: int) -> None:
         self.request_count += 1
         self.requests_by_host[host] = self.requests_by_host.get(host, 0) + 1
         reads = _integer(headers.get("x-ms-ratelimit-remaining-subscription-reads"))
         writes = _integer(headers.get("x-ms-ratelimit-remaining-subscription-writes"))
         changed = False
-        if reads is not None or writes is not None:
+        refused = status_code == 429 and host == self.cloud.arm_host
+        if reads is not None or writes is not None or refused:
             self.budget = Budget(
                 arm_reads_remaining=self.budget.arm_reads_remaining if reads is None else reads,
                 arm_writes_remaining=self.budget.arm_writes_remaining if writes is None else writes,
                 observed_at=self.clock.now(),
+                arm_throttled_at=self.clock.now() if refused else self.budget.arm_throttled_at,
             )
             changed = True
         if headers.get("x-ms-request-id") is not None or headers.get("Server") == _SIMULATOR_SERVER:

@@ -49,11 +49,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What Resource Manager said is left for this principal. None until it said so."""
+    """What Resource Manager said is left for this principal. None until it said so.
+
+    `arm_throttled_at`: when it last answered 429, also where a retry went through; None when it never did.
+    """
 
     arm_reads_remaining: int | None = None
     arm_writes_remaining: int | None = None
     observed_at: datetime | None = None
+    arm_throttled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

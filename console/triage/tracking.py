@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from console.domain.finding import Finding
 from console.triage.severity import ranked
 
+LINGERS = timedelta(seconds=25)
+"""A finding must be gone this long to be over: one snapshot without it may be a gap."""
 KEPT = timedelta(minutes=60)
 """How long a finding that is over is still shown, with its end."""
 REOPENS = timedelta(minutes=5)
@@ -23,7 +25,9 @@ def track(previous: Iterable[Finding], current: Iterable[Finding], now: datetime
         earlier = before.pop(finding.key, None)
         tracked.append(_continued(earlier, finding, now))
     for finding in before.values():
-        if finding.ended_at is None:
+        if finding.ended_at is None and now - (finding.last_seen_at or now) <= LINGERS:
+            tracked.append(finding)
+        elif finding.ended_at is None:
             tracked.append(replace(finding, ended_at=_end(finding, now)))
         elif now - finding.ended_at <= KEPT:
             tracked.append(finding)

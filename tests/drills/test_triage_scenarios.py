@@ -1,4 +1,4 @@
-"""Every scenario's trouble is found first, soon, with its beginning, its backend and what to do; and is gone when over."""
+"""Every scenario's trouble is found first, soon, with its beginning, backend and action; and is gone when over."""
 
 from __future__ import annotations
 
