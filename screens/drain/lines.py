@@ -181,7 +181,8 @@ def outcome_lines(outcome: Outcome, backend_name: str, width: int) -> list[Cell]
     glyph, word, tone = ENDING_GLYPHS[outcome.ending]
     text = outcome.text.partition(": ")[2]
     if outcome.ending is Ending.TIMED_OUT:
-        text = f"after {outcome.seconds:.0f} s: {outcome.proof.text}"
+        unproven = ", not proven" if outcome.proof.loudest is None else ""
+        text = f"after {outcome.seconds:.0f} s{unproven}: {outcome.proof.text}"
     lines = [(), *wrap((Span(f"{glyph} {word}", tone), Span(f"  {visible(text)}")), width, indent=2)]
     cells = [_sender(sender) for sender in outcome.senders]
     if outcome.senders_unknown:

@@ -65,6 +65,8 @@ class Outcome:
             return "overwritten: somebody put it back while its traffic was watched"
         routes = ", ".join(describe_route(route) for route in self.bypassing)
         through = f", through {routes}" if routes else ""
+        if self.proof.loudest is None:
+            return f"timed out after {self.seconds:.0f} s, not proven: {self.proof.text}{through}"
         return f"timed out after {self.seconds:.0f} s: {self.proof.text}{through}"
 
 
