@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DIFFERS_EXIT_CODE = 1
 FINDINGS_EXIT_CODE = 1
+DIFF_COLOURS = {"+": "green", "-": "yellow", "@": "cyan"}
 
 policies_option = click.option(
     "--policies",
@@ -68,12 +70,14 @@ def at_desk(
     return asyncio.run(run())
 
 
-def say(text: str = "") -> None:
-    """Lines for a person; what a terminal would obey is shown instead."""
+def say(text: str = "", *, colour: str | None = None) -> None:
+    """Lines for a person; what a terminal would obey is shown instead. Colour only on a terminal that wants it."""
     from console.status_text import printable
 
+    plain = colour is None or bool(os.environ.get("NO_COLOR"))
     for line in text.split("\n"):
-        click.echo(printable(line))
+        shown = printable(line)
+        click.echo(shown if plain else click.style(shown, fg=colour))
 
 
 def say_document(document: dict[str, Any]) -> None:
@@ -230,7 +234,8 @@ def _say_difference(row: CatalogueRow, document: dict[str, Any], *, side_by_side
     for sentence in document["summary"]:
         say(f"  {sentence}")
     if not side_by_side:
-        say(document["diff"].rstrip("\n"))
+        for line in document["diff"].rstrip("\n").split("\n"):
+            say(line, colour=DIFF_COLOURS.get(line[:1]))
         return
     width = max(30, _columns() // 2 - 3)
     for one in diff_rows(*_texts(row)):

@@ -103,8 +103,8 @@ class Bench:
         return self.carry_out(self.plan(*wanted))
 
     def plan_back(self) -> DeployPlan:
-        past = self.history()
-        return plan_rollback(last_deployment(past), self.deployed(), past)
+        past, standing = self.history(), self.deployed()
+        return plan_rollback(last_deployment(past, standing), standing, past)
 
     def unfinished(self) -> tuple[UnfinishedRun, ...]:
         return unfinished_runs(self.history(), self.deployed())

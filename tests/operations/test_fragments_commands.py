@@ -105,7 +105,7 @@ def test_wrong_names_and_wrong_texts_end_with_their_own_codes(command: Run, tmp_
     code, _, err = command("list", "--policies", str(tmp_path / "nowhere"))
     assert (code, "no such folder" in err) == (2, True)
     code, _, err = command("rollback", "--yes")
-    assert (code, "no deployment" in err) == (1, True)
+    assert (code, "no deployment that stands" in err) == (1, True)
     code, _, err = command("deploy", "--named-value", "region", *policies)
     assert (code, "NAME=VALUE" in err) == (2, True)
 

@@ -61,7 +61,7 @@ def test_going_back_restores_everything_and_deletes_what_was_new(bench: Bench) -
     ]
     assert bench.carry_out(plan).error is None
     assert bench.texts() == before
-    with pytest.raises(NotFound, match="no deployment"):
+    with pytest.raises(NotFound, match="no deployment that stands"):
         bench.plan_back()
 
 
@@ -280,3 +280,30 @@ def test_the_accelerators_own_policies_deploy_from_the_bundle(bench: Bench) -> N
     assert bench.plan(*wanted).writes == ()
     with pytest.raises(NotFound, match="Did you mean resilient-pool"):
         wanted_from(local, [], templates=[("azure-openai", "resilient-pol")])
+
+
+def test_what_an_earlier_gateway_of_the_same_name_got_is_not_taken_back_here(bench: Bench) -> None:
+    bench.deploy(fragment("spill-to-payg", NEW_SPILL))
+    fresh = Bench(demo_gateway(), bench.folder.parent)
+    with pytest.raises(NotFound, match="no deployment that stands"):
+        fresh.plan_back()
+    assert fresh.unfinished() == ()
+
+
+def test_a_pull_that_could_not_read_everything_removes_nothing(bench: Bench) -> None:
+    bench.pull()
+
+    def refuse(method: str, path: str) -> None:
+        if path == "allPolicies":
+            raise NotAllowed("allPolicies cannot be listed: not allowed")
+
+    bench.entities.before = refuse
+    pulled = bench.pull()
+    assert pulled.removed == ()
+    assert any("allPolicies" in text for text in pulled.left_out)
+    assert (bench.folder / "policies" / "global.policy.xml").is_file()
+    bench.entities.before = lambda method, path: None
+    bench.deploy(policy("api legacy-chat", API_POLICY), fragment("old-route", None))
+    pulled = bench.pull()
+    assert pulled.removed == ("fragments/old-route.fragment.xml",)
+    assert pulled.written == ("gateway.toml", "policies/apis/legacy-chat.policy.xml")

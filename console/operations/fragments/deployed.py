@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from console.azure.apim import parse_scope
+from console.azure.apim import POLICY_DOCUMENTS_LIMIT, parse_scope
 from console.azure.entities import Entities, RawEntity
 from console.errors import ConsoleError, NotAllowed
 from console.operations.fragments.documents import DeployedDocument, Kind, Place
@@ -107,11 +107,14 @@ async def fetch_deployed(entities: Entities) -> Deployed:
         _tolerated(raw, "backends", problems),
         _tolerated(raw, "apis", problems),
     )
-    for entity in policies or ():
-        found = parse_scope(str(entity.properties.get("referencePolicyId") or ""))
-        if found is not None:
-            place = Place(Kind.POLICY, found.scope)
-            paths[place] = place.path
+    scopes = [parse_scope(str(entity.properties.get("referencePolicyId") or "")) for entity in policies or ()]
+    known = [scope for scope in scopes if scope is not None]
+    for scope in known[:POLICY_DOCUMENTS_LIMIT]:
+        place = Place(Kind.POLICY, scope.scope)
+        paths[place] = place.path
+    if len(known) > POLICY_DOCUMENTS_LIMIT:
+        text = f"Of {len(known)} policy documents only {POLICY_DOCUMENTS_LIMIT} are read: Resource Manager limits reads"
+        problems.append(ConsoleError(text))
     documents = await _read_all(raw, paths)
     for entity in named or ():
         document = parse_named_value(entity)

@@ -226,7 +226,7 @@ class FragmentDesk:
                 standing = deployed.find(place)
                 versions.append(version_before(history, place, None if standing is None else standing.text))
             return plan_versions(versions, deployed, history, is_read_only=read_only)
-        run = history.find_run(run_id) if run_id else last_deployment(history)
+        run = history.find_run(run_id) if run_id else last_deployment(history, deployed)
         if run is None:
             raise NotFound(
                 f"The journal holds no run {run_id!r} on this gateway", remedy=f"There are: {_known(history)}."

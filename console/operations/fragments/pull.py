@@ -1,7 +1,7 @@
 """The gateway in a folder, ready for git: every fragment and policy a file, stable between runs.
 
-Only what changed is written; files of what is gone from the gateway are removed when an earlier pull wrote them.
-Secrets never come along: secret named values and the state of drains stay where they are.
+Only what changed is written. Files of what is gone from the gateway are removed when an earlier pull wrote them and
+everything could be read. Secret named values and the state of drains never come along.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def execute_pull(deployed: Deployed, service_name: str, folder: Path, journal: J
     if values:
         files[NAMED_VALUES] = _named_values(values)
     written = [name for name, text in files.items() if _write(folder / name, text)]
-    gone = sorted(before - files.keys())
+    gone = sorted(before - files.keys()) if not deployed.problems else []
+    left_out += [problem.what for problem in deployed.problems]  # what could not be read is not gone
     for name in gone:
         (folder / name).unlink()
     for place, base in bases:

@@ -14,20 +14,33 @@ from console.operations.fragments.history import DEPLOY, SHORT_ID, History, Run,
 from console.operations.fragments.plan import DeployPlan, Wanted, plan_deploy
 
 
-def last_deployment(history: History) -> Run:
-    """The newest run that wrote something and was not taken back.
+def last_deployment(history: History, deployed: Deployed) -> Run:
+    """The newest deployment that left something other than before it; else the newest that never came to its end.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is neither.
     """
     undone = {run.undoes for run in history.runs if run.is_complete and run.undoes}
-    for run in reversed(history.runs):
-        if run.operation == DEPLOY and run.writes and run.run_id not in undone:
+    runs = [r for r in reversed(history.runs) if r.operation == DEPLOY and r.writes and r.run_id not in undone]
+    for run in runs:
+        if any(not _is_back(run, path, deployed) for path in run.planned):
+            return run
+    for run in runs:
+        if not run.is_complete:
             return run
     raise NotFound(
-        "The journal holds no deployment on this gateway to go back from",
+        "The journal holds no deployment that stands on this gateway",
         remedy="Go back to a pulled folder with --to FOLDER.",
     )
+
+
+def _is_back(run: Run, path: str, deployed: Deployed) -> bool:
+    """Whether what stood before a run stands again, or the run never came to this path."""
+    write = next((w for w in run.writes if w.path == path), None)
+    if write is None or write.place is None:
+        return True
+    standing = deployed.at_path(path)
+    return same_text(None if standing is None else standing.text, write.before, write.place.kind)
 
 
 def plan_rollback(run: Run, deployed: Deployed, history: History, *, is_read_only: bool = False) -> DeployPlan:
