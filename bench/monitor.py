@@ -41,7 +41,7 @@ def fleet_query(now: datetime, hours: int = 30) -> str:
     values = (
         f"let start_at = datetime({start.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z);\n"
         f"let end_at = datetime({now.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z);\n"
-        f"let service_id = '{SERVICE.lower()}';\nlet split_hosts = '||';\n"
+        f"let service_id = '{SERVICE.lower()}';\nlet split_hosts = '';\n"
     )
     return values + FLEET_QUERY.read_text()
 

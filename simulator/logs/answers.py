@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from datetime import time as clock_time
 from typing import Any
@@ -52,17 +52,25 @@ def render_result(result: QueryResult) -> list[dict[str, Any]]:
     cells = [
         _wire_texts if name == "JSON[]" else _CELLS.get(kind) for name, kind in zip(result.types, types, strict=True)
     ]
-    if any(cells):
-        rows: list[Any] = [
-            [
-                cell(value) if cell is not None and value is not None else value
-                for cell, value in zip(cells, row, strict=True)
-            ]
-            for row in result.rows
-        ]
-    else:
-        rows = [list(row) for row in result.rows]
+    rows: Any = result.rows
+    if rows and any(cells):
+        # Column by column, and each moment once: a bin of time stands in many rows.
+        columnar = zip(zip(*rows, strict=True), cells, strict=True)
+        rows = list(zip(*(values if cell is None else _render(values, cell) for values, cell in columnar), strict=True))
     return [{"name": "PrimaryResult", "columns": columns, "rows": rows}]
+
+
+def _render(column: Iterable[Any], cell: Callable[[Any], Any]) -> list[Any]:
+    if cell is not _wire_moment:
+        return [None if value is None else cell(value) for value in column]
+    known: dict[Any, Any] = {None: None}
+    rendered = []
+    for value in column:
+        text = known.get(value)
+        if text is None and value is not None:
+            text = known[value] = _wire_moment(value)
+        rendered.append(text)
+    return rendered
 
 
 def wire_datetime(value: datetime) -> str:

@@ -29,6 +29,12 @@ _BIN = re.compile(
     r"\* epoch\(INTERVAL '(?P=width)'\)\) AT TIME ZONE 'UTC'"
 )
 """How the translator writes `bin(column, 5m)`. The engine's own buckets start at a midnight and take half the time."""
+_COALESCED = re.compile(
+    r"CASE WHEN CAST\((?P<value>\"[^\"]+\"|CAST\(\d+ AS BIGINT\)) AS VARCHAR\) <> '' THEN (?P=value) END"
+)
+"""How the translator passes over empty texts in `coalesce`. Numbers are never empty, and a million of them are slow to
+write out: the engine asks for the type first, once a query."""
+_NUMBER_TYPES = "'SMALLINT', 'INTEGER', 'BIGINT', 'DOUBLE', 'BOOLEAN', 'TIMESTAMP'"
 _DAY_SECONDS = 86_400
 _MOMENT = re.compile(r"\bdatetime\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)\)")
 _STAND_INS = [f"1987-06-05T04:03:02.0000{number:02d}Z" for number in range(1, 17)]
@@ -108,7 +114,7 @@ class Run:
         hidden = [INGESTION_COLUMN] if self.wants_ingestion_time else []
         schema = {name: [*source.columns, *hidden] for name, source in self.sources.items()} | self.stages
         result = duckdb_kql.to_sql(text, schema=schema, query_now=self.now, allow_write=False)
-        made = self.translations[key] = _Translation(_BIN.sub(_bucket, str(result)), tuple(result.parameters))
+        made = self.translations[key] = _Translation(_quicken(str(result)), tuple(result.parameters))
         if len(self.translations) > _CACHED_TRANSLATIONS:
             self.translations.popitem(last=False)
         return made
@@ -237,6 +243,16 @@ class KqlEngine:
             truncated=len(rows) > row_limit,
             visualization=_visualization(text),
         )
+
+
+def _quicken(sql: str) -> str:
+    """The same SQL, in words that this engine is quicker at."""
+    return _COALESCED.sub(_without_writing_numbers, _BIN.sub(_bucket, sql))
+
+
+def _without_writing_numbers(match: re.Match[str]) -> str:
+    value = match["value"]
+    return f"CASE WHEN typeof({value}) IN ({_NUMBER_TYPES}) OR CAST({value} AS VARCHAR) <> '' THEN {value} END"
 
 
 def _bucket(match: re.Match[str]) -> str:
