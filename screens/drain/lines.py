@@ -78,7 +78,8 @@ def _side_by_side(cells: Sequence[Cell], widths: Sequence[int]) -> Cell:
     spans: list[Span] = []
     for cell, width in zip(cells, widths, strict=True):
         trimmed = (*cell[:-1], cell[-1]._replace(text=cell[-1].text.rstrip())) if cell else cell
-        spans += [*fit(trimmed, width), Span("  ")]
+        fitted = fit(trimmed, width)
+        spans += [*(span._replace(text=span.text.replace("\u00a0", " ")) for span in fitted), Span("  ")]
     return tuple(spans)
 
 
