@@ -105,9 +105,7 @@ class DeployDialog(ModalScreen[Answer | None]):
         if self.plan.is_rollback:
             return [()]
         state = "on" if self.is_automatic else "off"
-        return [
-            (Span("ctrl-w", Tone.KEY, "screen.automatic"), Span(f" roll back by itself when limits break: {state}"))
-        ]
+        return [(Span("ctrl-w", Tone.KEY, "screen.automatic"), Span(f" go back when limits break: {state}"))]
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

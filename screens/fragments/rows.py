@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import zip_longest
 
 from console.operations.drain.plan import GuardVerdict
 from console.operations.fragments.compare import DiffRow, Line, SyncState, diff_rows, summarize, unified_rows
@@ -217,13 +218,21 @@ def _side_by_side(rows: Sequence[DiffRow], width: int) -> list[Cell]:
     half = max(10, (width - 3) // 2)
     lines: list[Cell] = []
     for row in rows:
-        left = () if row.before is None else old.line(row.before.text)
-        right = () if row.after is None else new.line(row.after.text)
-        number_left = None if row.before is None else row.before.number
-        number_right = None if row.after is None else row.after.number
         mark = Span(f" {row.mark} ", MARK_TONES[row.mark])
-        lines.append((*_numbered(number_left, left, half), mark, *_numbered(number_right, right, half)))
+        left, right = _half(row.before, old, half), _half(row.after, new, half)
+        for a, b in zip_longest(left, right, fillvalue=(Span(" " * half),)):
+            lines.append((*a, mark, *b))
     return lines
+
+
+def _half(line: Line | None, painter: Highlighter, width: int) -> list[Cell]:
+    """One side of a row over as many lines as it needs: a change must never stand outside the screen."""
+    if line is None:
+        return []
+    room = max(10, width - LINE_NUMBER_COLUMNS - 1)
+    indent = min(len(line.text) - len(line.text.lstrip()) + 4, room // 2)
+    pieces = wrap(painter.line(line.text), room, indent=indent)
+    return [_numbered(line.number if index == 0 else None, piece, width) for index, piece in enumerate(pieces)]
 
 
 def finding_lines(findings: Sequence[FileFinding], width: int) -> list[Cell]:
@@ -299,10 +308,10 @@ def write_changes(write: PlannedWrite, width: int) -> list[Cell]:
 
 
 def log_lines(log: Sequence[tuple[datetime, str, Tone]], width: int) -> list[Cell]:
-    """What was done from this screen, newest last."""
+    """What was done from this screen, newest first."""
     if not log:
         return [plain("Nothing was done from here yet.", Tone.QUIET)]
     lines: list[Cell] = []
-    for at, text, tone in log:
+    for at, text, tone in reversed(log):
         lines += wrap((Span(f"{at:%H:%M:%S} ", Tone.FAINT), Span(visible(text), tone)), width, indent=9)
     return lines

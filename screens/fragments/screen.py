@@ -155,7 +155,7 @@ class FragmentsScreen(Room):
         if work is None:
             return ()
         key = self.grid.cursor_key
-        shown = (self._mode, id(work.overview), key, width, self._is_side_by_side, len(work.log))
+        shown = (self._mode, id(work.overview), key, width, self._is_side_by_side, tuple(work.log[-1:]))
         shown = (*shown, id(work.rehearsed.get(key or "")))
         if shown != self._drawn[0]:
             self._drawn = (shown, self._pane_lines(work, width))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
+from console.azure.policy_traffic import CallerFigures
 from console.errors import ConsoleError
 from console.operations.fragments.desk import FragmentDesk, Overview
 from console.operations.fragments.execute import Outcome, Progress
@@ -144,13 +145,14 @@ class FragmentWork:
 
     async def _watch(self, plan: DeployPlan, outcome: Outcome, *, is_automatic: bool) -> None:
         self.busy, self.share = "watching callers", None
-        seen: list[str] = []
+        seen: list[tuple[datetime, str, Tone]] = []
 
-        def look(before: object, since: object) -> None:
-            text = figures_text(since)  # type: ignore[arg-type]
-            if text not in seen:
-                seen.append(text)
-                self.say(f"since: {text}", Tone.QUIET)
+        def look(before: CallerFigures, since: CallerFigures) -> None:
+            """One line of the log, moving on: a watch has many looks."""
+            if seen:
+                self.log.pop(self.log.index(seen.pop()))
+            self.say(f"since: {figures_text(since)}", Tone.QUIET)
+            seen.append(self.log[-1])
 
         now = self.desk.engine.clock.now()
         watched = await self.desk.watch(plan, now, WATCH_SECONDS, (), look)
