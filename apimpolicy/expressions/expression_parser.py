@@ -67,10 +67,9 @@ class ExpressionParser(TokenReader):
             return found
         left = self._conditional()
         symbol = self._peek()
-        if symbol == ">" and self._shift_right() and self._peek(2) == "=":
-            raise self._error("operator '>>=' is not modelled")
-        if symbol in _ASSIGNMENTS:
-            token = self._symbol(self._next())
+        shift = self._right_shift()
+        if shift == ">>=" or symbol in _ASSIGNMENTS:
+            token = self._shift(shift) if shift else self._symbol(self._next())
             right = self._initializer() if self._peek() == "{" else self._expression()
             fields: dict[str, SyntaxNode] = {"left": left, "operator": token, "right": right}
             return Syn("assignment_expression", start, right.end_byte, [left, token, right], fields)
@@ -93,28 +92,29 @@ class ExpressionParser(TokenReader):
             {"condition": test, "consequence": yes, "alternative": no},
         )
 
-    def _shift_right(self) -> bool:
-        """Two adjacent '>' make a shift."""
+    def _right_shift(self) -> str:
+        """`>>` or `>>=` when the next two tokens, side by side, make one; else "". Type arguments end in `>` too."""
         if self._peek() != ">" or self._peek(1) not in (">", ">="):
-            return False
-        return self.tokens[self.at].end == self.tokens[self.at + 1].start
+            return ""
+        return ">" + self._peek(1) if self.tokens[self.at].end == self.tokens[self.at + 1].start else ""
+
+    def _shift(self, symbol: str) -> SyntaxNode:
+        first, second = self._next(), self._next()
+        return Syn(symbol, first.start, second.end, is_named=False)
 
     def _binary(self, floor: int) -> SyntaxNode:
         start = self._start()
         left = self._unary()
         while True:
             symbol = self._peek()
-            shift = symbol == ">" and self._shift_right()
-            power = 10 if shift else _PRECEDENCE.get(symbol, 0)
+            shift = self._right_shift()
+            power = {"": _PRECEDENCE.get(symbol, 0), ">>": _PRECEDENCE[">>"], ">>=": 0}[shift]
             if power < floor:
                 return left
             if symbol in ("is", "as"):
                 left = self._type_operator(start, left, symbol)
                 continue
-            token = self._symbol(self._next())
-            if shift:
-                second = self._next()
-                token = Syn(">>", token.start_byte, second.end, is_named=False)
+            token = self._shift(shift) if shift else self._symbol(self._next())
             if symbol == "??":
                 right = self._expression() if self._peek() == "throw" else self._binary(2)
             else:

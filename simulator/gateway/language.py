@@ -15,6 +15,7 @@ from apimpolicy.document import (
     ExpressionSource,
     PolicySyntaxError,
     fill_named_values,
+    inner_markup,
     parse,
     substitute_named_values,
 )
@@ -87,7 +88,7 @@ def attribute_value(statement: Element, name: str) -> tuple[bool, Any]:
 
 
 def text_value(statement: Element, *, strip: bool) -> tuple[bool, Any]:
-    """An element's text, as (True, constant) or (False, getter).
+    """An element's text, as (True, constant) or (False, getter). Markup in it, such as a page's, is text as written.
 
     Raises:
         ExpressionError: it is an expression that does not compile.
@@ -95,7 +96,7 @@ def text_value(statement: Element, *, strip: bool) -> tuple[bool, Any]:
     source = statement.expression
     if source is not None:
         return _compiled(source)
-    text = statement.text_content
+    text = inner_markup(statement)
     return True, text.strip() if strip else text
 
 

@@ -656,3 +656,8 @@ def test_a_cached_value_is_made_once_until_it_is_due_for_renewal(bench: Bench) -
     assert text_of(bench.call()) == "1"
     bench.world.advance(41)
     assert text_of(bench.call()) == "2"
+
+
+def test_a_page_written_as_markup_is_the_body(bench: Bench) -> None:
+    page = '<html><head><title>a</title></head><body class="x"><p>one&amp;two</p></body></html>'
+    assert text_of(returned(bench, f"<return-response><set-body>{page}</set-body></return-response>")) == page

@@ -137,6 +137,13 @@ _HIERARCHY = {
 }
 for _name, _base in _HIERARCHY.items():
     define(_name, bases=[_base], members=_exception(_name))
+DEFINITIONS["ArgumentException"].add(
+    {
+        "ArgumentException new(string, string)": lambda message, parameter: CsException(
+            "ArgumentException", f"{message}\nParameter name: {parameter}" if parameter else message
+        )
+    }
+)
 define("ArgumentNullException", bases=["ArgumentException"])
 define("ArgumentOutOfRangeException", bases=["ArgumentException"])
 for _name in ("ArgumentNullException", "ArgumentOutOfRangeException"):

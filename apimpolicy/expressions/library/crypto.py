@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from apimpolicy.expressions.errors import argument_null
 from apimpolicy.expressions.library.numeric import byte_array
+from apimpolicy.expressions.library.values_of_system import source_of_chance
 from apimpolicy.expressions.types import define
 from apimpolicy.expressions.values import CsArray, Runtime
 
@@ -66,10 +67,38 @@ _MEMBERS: dict[str, Any] = {
 _SPACE: Final = "System.Security.Cryptography"
 define("HashAlgorithm", namespace=_SPACE, members=_MEMBERS)
 define("KeyedHashAlgorithm", bases=["HashAlgorithm"], namespace=_SPACE)
-define("HMAC", bases=["KeyedHashAlgorithm"], namespace=_SPACE, members={"byte[] Key": lambda h: byte_array(h.key)})
+
+
+def _set_key(one: Hasher, key: CsArray | None) -> None:
+    if key is None:
+        raise argument_null("key")
+    one.key = bytes(key)
+
+
+def _random_key(algorithm: str) -> Callable[[Runtime], Hasher]:
+    """An HMAC made without a key has a random one, of the length of the algorithm's block."""
+
+    def make(runtime: Runtime) -> Hasher:
+        source = source_of_chance(runtime)
+        block = 128 if algorithm in ("sha384", "sha512") else 64
+        return Hasher(algorithm, bytes(source.getrandbits(8) for _ in range(block)))
+
+    return make
+
+
+define(
+    "HMAC",
+    bases=["KeyedHashAlgorithm"],
+    namespace=_SPACE,
+    members={"byte[] Key": (lambda h: byte_array(h.key), _set_key)},
+)
 for _name, _algorithm in _NAMES.items():
     _make = (lambda a: lambda: Hasher(a))(_algorithm)
     define(_name, bases=["HashAlgorithm"], namespace=_SPACE, members={f"static {_name} Create()": _make})
     for _variant in ("Managed", "CryptoServiceProvider"):
         define(f"{_name}{_variant}", bases=[_name], namespace=_SPACE, members={f"{_name}{_variant} new()": _make})
-    define(f"HMAC{_name}", bases=["HMAC"], namespace=_SPACE, members={f"HMAC{_name} new(byte[])": _keyed(_algorithm)})
+    _constructors = {
+        f"HMAC{_name} new(byte[])": _keyed(_algorithm),
+        f"!HMAC{_name} new()": _random_key(_algorithm),
+    }
+    define(f"HMAC{_name}", bases=["HMAC"], namespace=_SPACE, members=_constructors)

@@ -231,6 +231,16 @@ def _parse_token(runtime: Runtime, text: str) -> JToken:
     return _charged_parse(runtime, text)
 
 
+def _form_text(form: CsDict | None) -> str:
+    """Form fields as `application/x-www-form-urlencoded` text."""
+    if form is None:
+        raise argument_null("content")
+    return urllib.parse.urlencode([(pair.key, value) for pair in form.pairs() for value in pair.value])
+
+
+extend({"string ToFormUrlEncodedContent(IDictionary<string, IList<string>>)": _form_text})
+
+
 def _form(body: Body, preserve: bool) -> CsDict:
     raw = body.read(preserve) or b""
     made = CsDict(STRING, make("IList", STRING))
@@ -459,6 +469,17 @@ _interface(
         "string Method": attrgetter("method"),
         "IUrl OriginalUrl": lambda r: r.url if r.original_url is None else r.original_url,
         "IUrl Url": attrgetter("url"),
+        "IFoundry Foundry": lambda r: r if "deployment-id" in r.matched_parameters else None,
+        "IPrivateEndpointConnection PrivateEndpointConnection": attrgetter("private_endpoint"),
+    },
+)
+_interface("IFoundry", {"string Deployment": lambda r: r.matched_parameters["deployment-id"]})
+_interface(
+    "IPrivateEndpointConnection",
+    {
+        "string Name": attrgetter("name"),
+        "string GroupId": attrgetter("group_id"),
+        "string MemberName": attrgetter("member_name"),
     },
 )
 _interface(

@@ -28,7 +28,7 @@ from apimpolicy.expressions.errors import CsException, argument, argument_null, 
 from apimpolicy.expressions.library.numeric import attempt
 from apimpolicy.expressions.operators import USER_OPERATORS, VALUE_EQUALITY
 from apimpolicy.expressions.runtime_types import CLASSES
-from apimpolicy.expressions.types import define, define_enum
+from apimpolicy.expressions.types import DEFINITIONS, define, define_enum
 from apimpolicy.expressions.values import Runtime
 
 CLASSES.update(DateTime=DateTime, DateTimeOffset=DateTimeOffset, TimeSpan=TimeSpan)
@@ -463,6 +463,13 @@ define(
         "int CompareTo(TimeSpan)": _compare,
         "bool Equals(TimeSpan)": lambda v, o: v == o,
     },
+)
+DEFINITIONS["Convert"].add(
+    {
+        "static DateTime ToDateTime(string)": lambda s: DateTime(0) if s is None else parse_date(s),
+        "static DateTime ToDateTime(string, IFormatProvider)": lambda s, c: DateTime(0) if s is None else parse_date(s),
+        "static DateTime ToDateTime(DateTime)": lambda v: v,
+    }
 )
 for _symbol in ("<", "<=", ">", ">="):
     for _kind in ("DateTime", "DateTimeOffset", "TimeSpan"):
