@@ -113,6 +113,11 @@ def _drain(drain: Drain) -> dict[str, Any]:
         "started_at": _time(drain.started_at),
         "expires_at": _time(drain.expires_at),
         "state": drain.state,
+        "condition": drain.condition,
+        "text": drain.text,
+        "applied_at": _time(drain.applied_at),
+        "is_expired": drain.is_expired,
+        "needs_attention": drain.needs_attention,
     }
 
 

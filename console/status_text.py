@@ -39,7 +39,8 @@ def status_text(snapshot: GatewaySnapshot, now: datetime) -> str:
                 printable(f"{status.name}: {status.health.state.value} ({status.health.evidence.value}): {detail}")
             )
     for drain in snapshot.drains:
-        lines.append(printable(f"drain of {drain.backend_name} by {drain.owner}: {drain.reason} ({drain.state})"))
+        told = drain.text or f"drain of {drain.backend_name} by {drain.owner}: {drain.reason} ({drain.state})"
+        lines.append(printable(f"{'!' if drain.needs_attention else '○'} {told}"))
     for problem in snapshot.problems:
         where = f" ({problem.where})" if problem.where else ""
         lines.append(printable(f"! {problem.what}{where}. {problem.remedy}".rstrip()))
