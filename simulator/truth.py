@@ -8,7 +8,7 @@ request in the minute it began, as Azure's own metrics and logs do.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from simulator.telemetry import GatewayCall, ModelCall, Telemetry, UtilizationSample
@@ -33,7 +33,6 @@ class GatewayMinute:
     requests: int = 0
     throttled: int = 0
     failed: int = 0
-    latencies_ms: list[float] = field(default_factory=list)
 
 
 class GroundTruth:
@@ -76,7 +75,6 @@ class GroundTruth:
             minute.throttled += 1
         elif call.response_code >= 500:
             minute.failed += 1
-        minute.latencies_ms.append(call.total_ms)
         for attempt in call.attempts:
             self.attempts[int(attempt.started_at // 60) * 60][(service, attempt.backend_name)] += 1
 
