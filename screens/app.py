@@ -233,6 +233,26 @@ class ConsoleApp(App[int]):
         if error is not None:
             self.notify(visible(error), severity="warning", markup=False)
 
+    def action_triage(self) -> None:
+        """Open triage: what is wrong and what to do."""
+        from screens.triage.screen import TriageScreen
+
+        self.show_fleet()
+        self.push_screen(TriageScreen())
+
+    def action_activity(self) -> None:
+        """Open what somebody changed."""
+        from screens.activity.screen import ActivityScreen
+
+        if not isinstance(self.screen, ActivityScreen):
+            self.push_screen(ActivityScreen())
+
+    def open_query(self, text: str = "") -> None:
+        """Open the query editor, with this query when there is one."""
+        from screens.query.screen import QueryScreen
+
+        self.push_screen(QueryScreen(text))
+
     def open_fragments(self, folder: Path | None = None) -> None:
         """Open the fragments over the fleet; `folder` is the local side."""
         from screens.fragments.screen import FragmentsScreen
@@ -243,6 +263,12 @@ class ConsoleApp(App[int]):
     def action_fragments(self) -> None:
         """Open the fragments."""
         self.open_fragments()
+
+    async def action_deploy(self) -> None:
+        """Open the deployment of a gateway, the one that was left or a new one."""
+        from screens.deploy.screen import open_deploy
+
+        await open_deploy(self)
 
     def action_pause(self) -> None:
         """Let the feeds rest, or go on."""

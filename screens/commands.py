@@ -140,6 +140,11 @@ def _quit(app: ConsoleApp, _: str) -> str | None:
     return None
 
 
+def _deploy(app: ConsoleApp, _: str) -> str | None:
+    app.call_later(app.action_deploy)
+    return None
+
+
 def _fragments(app: ConsoleApp, folder: str) -> str | None:
     from pathlib import Path
 
@@ -150,13 +155,39 @@ def _fragments(app: ConsoleApp, folder: str) -> str | None:
     return None
 
 
+def _triage(app: ConsoleApp, _: str) -> str | None:
+    app.action_triage()
+    return None
+
+
+def _activity(app: ConsoleApp, _: str) -> str | None:
+    app.action_activity()
+    return None
+
+
+def _query(app: ConsoleApp, text: str) -> str | None:
+    app.open_query(text)
+    return None
+
+
+def _report(app: ConsoleApp, _: str) -> str | None:
+    from screens.triage.reporting import write_draft
+
+    return write_draft(app)
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("fleet", ("fl", "backends"), "", "Every backend of the gateway", _fleet),
     Command("backend", ("b", "be"), "NAME", "Open one backend", _open_backend, _backend_names),
+    Command("triage", ("t",), "", "What is wrong, since when, for whom, what to do", _triage),
+    Command("activity", ("a",), "", "What somebody changed", _activity),
+    Command("query", ("kql",), "[KQL]", "A query over the gateway's logs, by name or one's own", _query),
+    Command("report", ("rep",), "", "Write a post-mortem draft with charts", _report),
     Command("drain", ("d",), "NAME", "Take a backend out of traffic", _drain, _backend_names, writes=True),
     Command("restore", ("undrain",), "NAME", "Put a drained backend back", _restore, _drained_names, writes=True),
     Command("drains", (), "", "Every drain and how it stands", _drains),
     Command("journal", ("j",), "", "What was written to Azure, newest first", _journal),
+    Command("deploy", ("dep", "D"), "", "Deploy a gateway, step by step", _deploy),
     Command("fragments", ("f", "frag"), "[DIR]", "Fragments and policies, local and deployed", _fragments),
     Command("filter", ("fi",), "[WORDS]", "Show rows with all words, !word hides", _filter),
     Command("sort", ("so",), "COLUMN", "Sort the fleet", _sort, lambda app: tuple(SORT_BY_COLUMN)),

@@ -69,8 +69,11 @@ def entries_of(screen: Screen[object]) -> list[Entry]:
 
 def all_entries() -> list[Entry]:
     """Every key of every screen, in reading order."""
+    from screens.activity.screen import ActivityScreen
     from screens.app import ConsoleApp
     from screens.backend.screen import BackendScreen
+    from screens.deploy.form import AnswerInput
+    from screens.deploy.screen import DeployScreen
     from screens.dialogs.confirm import Confirm
     from screens.dialogs.prompt import Prompt, PromptInput
     from screens.dialogs.reader import Reader, ReaderInput
@@ -78,6 +81,8 @@ def all_entries() -> list[Entry]:
     from screens.fleet.screen import FilterInput, FleetScreen
     from screens.fragments.dialog import DeployDialog, DeployReason
     from screens.fragments.screen import FragmentsScreen
+    from screens.query.screen import KqlEditor, QueryScreen
+    from screens.triage.screen import TriageScreen
     from screens.welcome.screen import WelcomeScreen
     from screens.widgets.grid import Grid
 
@@ -87,9 +92,13 @@ def all_entries() -> list[Entry]:
         ("Table", (Grid,)),
         ("Filter", (FilterInput,)),
         ("Backend", (BackendScreen,)),
+        ("Triage", (TriageScreen,)),
+        ("Activity", (ActivityScreen,)),
+        ("Query", (QueryScreen, KqlEditor)),
         ("Drain", (DrainDialog, ReasonInput)),
         ("Fragments", (FragmentsScreen,)),
         ("Deploy", (DeployDialog, DeployReason)),
+        ("Deployment", (DeployScreen, AnswerInput)),
         ("Welcome", (WelcomeScreen,)),
         ("Command prompt", (Prompt, PromptInput)),
         ("Help", (Reader, ReaderInput)),

@@ -43,14 +43,15 @@ async def print_snapshot(profile: Profile, *, as_json: bool) -> int:
     engine = open_engine(profile)
     try:
         snapshot = await engine.fetch_once(FETCH_DEADLINE_SECONDS)
-        _refuse_without_gateway(engine, snapshot)
+        refuse_without_gateway(engine, snapshot)
         click.echo(rendered(engine, snapshot, as_json=as_json, indent=2))
     finally:
         await engine.stop()
     return 0
 
 
-def _refuse_without_gateway(engine: Engine, snapshot: GatewaySnapshot) -> None:
+def refuse_without_gateway(engine: Engine, snapshot: GatewaySnapshot) -> None:
+    """Raises ConsoleError when the gateway itself could not be read: the topology feed's own, or that time ran out."""
     from console.errors import DeadlineExceeded
 
     if snapshot.gateway is not None:
@@ -75,7 +76,7 @@ async def watch_snapshots(profile: Profile, *, as_json: bool) -> int:
 
     engine = open_engine(profile)
     try:
-        _refuse_without_gateway(engine, await engine.fetch_once(FETCH_DEADLINE_SECONDS))
+        refuse_without_gateway(engine, await engine.fetch_once(FETCH_DEADLINE_SECONDS))
         await engine.start()
         while True:
             click.echo(rendered(engine, engine.store.current, as_json=as_json, indent=None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,6 +11,8 @@ from console.domain.change import Change
 from console.domain.observations import Observations
 from console.errors import ConsoleError
 from console.feeds.feed import FeedContext
+from console.journal import journal_path, read_journal
+from console.report.journalled import journal_changes
 
 FIRST_HOURS = 24
 REREAD_MINUTES = 30
@@ -18,7 +21,7 @@ KEPT_HOURS = 24
 
 
 class ActivityFeed:
-    """Changes, newest first. One read a minute."""
+    """Changes, newest first: the activity log's, one read a minute, and this machine's journal."""
 
     name = "activity"
     interval_seconds = 60.0
@@ -33,10 +36,17 @@ class ActivityFeed:
         since_at = now - timedelta(hours=FIRST_HOURS)
         if self._read_at is not None:
             since_at = max(since_at, self._read_at - timedelta(minutes=REREAD_MINUTES))
+        journalled = await asyncio.to_thread(_read_journal, context.session.profile.service_id, since_at)
+        context.apply(lambda o: _merge(o, journalled, now))
         changes = await fetch_changes(context.session, since_at)
         self._read_at = now
         context.apply(lambda o: _merge(o, changes, now))
         return ()
+
+
+def _read_journal(gateway_id: str, since_at: datetime) -> tuple[Change, ...]:
+    """What consoles of this machine wrote to this gateway since then."""
+    return journal_changes(read_journal(journal_path(), since=since_at), gateway_id)
 
 
 def _merge(observations: Observations, newer: tuple[Change, ...], now: datetime) -> Observations:

@@ -48,7 +48,10 @@ class FleetScreen(Room):
         Binding("slash", "filter", "filter", id="fleet.filter", tooltip="Show rows with all words; !word hides them"),
         Binding("d", "drain('drain')", "drain", id="fleet.drain", tooltip="Take the backend out of traffic"),
         Binding("r", "drain('restore')", "restore", id="fleet.restore", tooltip="Put a drained backend back"),
+        Binding("t", "app.triage", "triage", id="fleet.triage", tooltip="What is wrong, since when, and what to do"),
+        Binding("a", "app.activity", "activity", id="fleet.activity", tooltip="What somebody changed"),
         Binding("f", "app.fragments", "fragments", id="fleet.fragments", tooltip="Fragments and policies, both sides"),
+        Binding("D", "app.deploy", "deploy", id="fleet.deploy", tooltip="Deploy a gateway, step by step"),
         Binding("g", "group", "group", id="fleet.group", tooltip="Group by pool and route, or one flat list"),
         Binding("p", "app.pause", "pause", id="fleet.pause", tooltip="Let the feeds rest, or go on"),
         Binding("ctrl+r", "app.refresh", "refresh", id="fleet.refresh", tooltip="Fetch everything now"),
@@ -145,6 +148,8 @@ class FleetScreen(Room):
 
     def _note(self) -> str:
         snapshot = self.console.snapshot
+        if snapshot.gateway is None and any(p.feed == "topology" and p.kind == "NotFound" for p in snapshot.problems):
+            return "There is no gateway of this name. D deploys one, step by step."
         if snapshot.gateway is None:
             return "Waiting for the first answer from Azure …"
         if not snapshot.backends:

@@ -18,9 +18,10 @@ from simulator.world import World
 from tests.simulated_gateway import NOW, engine_on
 
 STEP_SECONDS = 30.0
-BEFORE_SECONDS = 14 * 60.0
+BEFORE_SECONDS = 10 * 60.0
 LEAD_SECONDS = 60.0
-WATCHED_FEEDS = ("metrics", "traffic", "consumers", "probes", "activity", "topology")
+HEALING_STEP_SECONDS = 60.0
+WATCHED_FEEDS = ("metrics", "traffic", "consumers", "probes", "activity")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def onset_of(world: World, drill: Drill) -> datetime:
 async def step(engine: Engine, world: World, seconds: float = STEP_SECONDS) -> tuple[Finding, ...]:
     """Let time pass and fetch what a running console would have fetched."""
     world.advance(seconds)
-    await engine.fetch_once(60)
+    for feed in WATCHED_FEEDS:
+        await engine.poll_now(feed)
     return tuple(f for f in engine.store.current.findings if f.is_active)
 
 
@@ -107,7 +109,7 @@ async def _heal(engine: Engine, world: World, drill: Drill, sighting: Sighting, 
         event.apply(world)
     healed_at = world.now_at
     while (world.now_at - healed_at).total_seconds() < minutes * 60:
-        active = await step(engine, world)
+        active = await step(engine, world, HEALING_STEP_SECONDS)
         if all(f.key != (drill.symptom, drill.subject) for f in active):
             sighting.gone_after_seconds = (world.now_at - healed_at).total_seconds()
             return

@@ -1,0 +1,1 @@
+"""The query screen: KQL over the gateway's logs."""
