@@ -25,11 +25,11 @@ def query(setting: Setting, text: str | None, since: str, form: str | None) -> N
     TEXT is a file with KQL, the name of one of the console's own queries, or KQL itself. Without it the names are
     listed. Exits 2 for a query that is wrong, with the place.
     """
-    from console import queries
+    from console.commands.querying import named_queries
     from console.commands.triage import parse_span
 
     if text is None:
-        for name in queries.names():
+        for name in named_queries():
             click.echo(name)
         return
     path = Path(text)
@@ -48,7 +48,7 @@ async def print_query(profile: Profile, text: str, *, since: float, form: str | 
     """
     from datetime import timedelta
 
-    from console.commands.querying import as_csv, as_json, as_text, position_of, run_text
+    from console.commands.querying import as_csv, as_json, as_text, explained, position_of, run_text
     from console.engine import open_engine
     from console.errors import ConsoleError, UsageError
 
@@ -62,7 +62,9 @@ async def print_query(profile: Profile, text: str, *, since: float, form: str | 
         line = text.splitlines()[place.line - 1 : place.line] if text else []
         shown = f": {line[0].strip()}" if line else ""
         raise UsageError(
-            f"{error.what}, at line {place.line} column {place.column}{shown}", where=error.where, remedy="Correct it."
+            f"{explained(error)}, at line {place.line} column {place.column}{shown}",
+            where=error.where,
+            remedy="Correct it.",
         ) from error
     finally:
         await engine.stop()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console import queries
+from console.azure.refusal import one_line
 from console.errors import ConsoleError
 from console.status_text import printable
 
@@ -29,6 +30,9 @@ ROWS_SHOWN = 10_000
 _POSITION = re.compile(
     r"(?:line|Line)\D{0,3}(\d+)\D+(?:position|Position|pos)\D{0,3}(\d+)|\[line:position=(\d+):(\d+)\]"
 )
+_PARAMETER = re.compile(r"(?<![\w.$])[a-z]+(?:_[a-z]+)+\b(?!\s*\()")
+OPEN_PARAMETERS: Mapping[str, str] = {"split_hosts": "", "apis": ""}
+"""Parameters of named queries that mean "any" when they are empty."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -53,21 +57,25 @@ class QueryPosition:
 def query_text(text: str, service_id: str, start_at: datetime, end_at: datetime) -> str:
     """A named query with its parameters in front; anything else as it is.
 
-    `backend_host` and `backend_id` of named queries are left open: they mean "any".
+    What a named query can be narrowed by is left open.
     """
     name = text.strip()
-    if name not in queries.names():
+    if name not in named_queries():
         return text
     parameters: dict[str, str | int | datetime] = {
+        **OPEN_PARAMETERS,
         "service_id": service_id.lower(),
-        "split_hosts": "",
-        "backend_host": "",
-        "backend_id": "",
         "start_at": start_at,
         "end_at": end_at,
     }
     body = queries.text(name)
     return queries.load(name, {key: value for key, value in parameters.items() if key in body})
+
+
+def named_queries() -> tuple[str, ...]:
+    """The console's own queries that need no more than the gateway and a span of time."""
+    known = {*OPEN_PARAMETERS, "service_id", "start_at", "end_at"}
+    return tuple(n for n in queries.names() if set(_PARAMETER.findall(queries.text(n))) <= known)
 
 
 async def run_text(session: AzureSession, text: str, span: timedelta, now: datetime) -> QueryTable:
@@ -82,7 +90,7 @@ async def run_text(session: AzureSession, text: str, span: timedelta, now: datet
     from console.errors import UsageError
 
     if not text.strip():
-        raise UsageError("There is no query", remedy=f"Write KQL, or one of: {', '.join(queries.names())}.")
+        raise UsageError("There is no query", remedy=f"Write KQL, or one of: {', '.join(named_queries())}.")
     window = Window(now - span, now)
     await session.open()
     workspace_id = session.profile.workspace_id or await discover_workspace(session)
@@ -92,6 +100,16 @@ async def run_text(session: AzureSession, text: str, span: timedelta, now: datet
     columns = tuple(dict.fromkeys(key for row in table.rows for key in row))
     rows = tuple(tuple(row.get(column) for column in columns) for row in table.rows)
     return QueryTable(columns, rows, table.partial or "", session.clock.monotonic() - began)
+
+
+def explained(error: ConsoleError) -> str:
+    """What is wrong with the query, in the service's innermost words; the error's own line when it says no more."""
+    inner = getattr(error.__cause__, "error", None)
+    details, message = getattr(inner, "innererror", None), ""
+    while isinstance(details, Mapping):
+        message = str(details.get("message") or message)
+        details = details.get("innererror")
+    return one_line(message) if message else error.line
 
 
 def position_of(error: ConsoleError) -> QueryPosition | None:

@@ -141,7 +141,7 @@ def _exhausted(look: Look, run: ErrorRun) -> Finding:
         facts.append(Fact(f"under pressure: {', '.join(full[:5])}", "metrics", look.now))
     return Finding(
         symptom="exhausted",
-        subject=pools,
+        subject=next((e.api for e in run.series if e.api), "the gateway"),
         title=f"Nobody is left to ask in {pools}: callers get 503",
         severity=severity_of(hit, Severity.WARNING),
         since_at=run.since_at,

@@ -21,7 +21,9 @@ from console.commands.querying import (
     QueryTable,
     as_csv,
     as_json,
+    explained,
     history_path,
+    named_queries,
     plain,
     position_of,
     read_history,
@@ -71,8 +73,8 @@ class QueryScreen(Room):
 
     def __init__(self, text: str = "") -> None:
         super().__init__()
-        self._text = queries.text(text) if text in queries.names() else text
-        self._name = text if text in queries.names() else ""
+        self._text = queries.text(text) if text in named_queries() else text
+        self._name = text if text in named_queries() else ""
         self._span = 1
         self._told: tuple[str, Tone] = ("F5 runs, F2 brings the console's own queries, F4 changes the span", Tone.QUIET)
         self._table: QueryTable | None = None
@@ -141,7 +143,7 @@ class QueryScreen(Room):
     def _fail(self, error: ConsoleError) -> None:
         place = position_of(error)
         where = f"line {place.line}, column {place.column}: " if place is not None else ""
-        self._tell(f"{where}{error.line}", Tone.WARN)
+        self._tell(f"{where}{explained(error)}", Tone.WARN)
         if place is not None:
             line = min(max(0, place.line - 1), self.editor.document.line_count - 1)
             self.editor.move_cursor((line, max(0, place.column - 1)))
@@ -168,7 +170,7 @@ class QueryScreen(Room):
 
     def action_named(self, step: int) -> None:
         """The next of the console's own queries."""
-        names = queries.names()
+        names = named_queries()
         index = names.index(self._name) + step if self._name in names else 0
         self._name = names[index % len(names)]
         self.editor.load_text(queries.text(self._name))
