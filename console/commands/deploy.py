@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import subprocess
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from console.profile import Profile
 
 DECLINED_EXIT_CODE = 1
-ACCOUNT_DEADLINE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,54 +101,27 @@ def deploy(
     if save_parameters is not None:
         answers.save_parameters(choices, save_parameters)
     ways = Ways(gives_access=not no_account_access, **given)
-    profile = _profile(setting, subscription)
-    raise SystemExit(asyncio.run(_run(setting, profile, choices, ways, is_cancel=is_cancel)))
+    raise SystemExit(asyncio.run(_run(setting, subscription, choices, ways, is_cancel=is_cancel)))
 
 
-def _profile(setting: Setting, subscription_id: str) -> Profile:
+async def _profile(setting: Setting, subscription_id: str) -> Profile:
     """Whose subscription and sign-in: the chosen profile's, else the one named, else what `az` has.
 
     Raises:
         ConsoleError: there is none.
     """
-    from console.profile import profile_from_table
-    from console.simulator_process import NO_GATEWAY_YET
+    from console.operations.deploy.newcomer import find_profile
 
     if setting.has_profiles():
         profile = setting.profile()
         return replace(profile, subscription_id=subscription_id) if subscription_id else profile
-    wanted = subscription_id or os.environ.get("AZURE_SUBSCRIPTION_ID", "") or _az_subscription()
-    if not wanted:
-        raise UsageError(
-            "No subscription is named", remedy="Give --subscription ID, or sign in with az login, or use a profile."
-        )
-    table = {"subscription_id": wanted, "resource_group": NO_GATEWAY_YET, "service_name": NO_GATEWAY_YET}
-    return setting.adjusted(profile_from_table("new", table, "--subscription"))
+    return setting.adjusted(await find_profile(subscription_id))
 
 
-def _az_subscription() -> str:
-    """The subscription the Azure CLI is set to, "" without one."""
-    if shutil.which("az") is None:
-        return ""
-    command = ["az", "account", "show", "--query", "id", "--output", "tsv"]
-    try:
-        shown = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=ACCOUNT_DEADLINE_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        return ""
-    return shown.stdout.strip() if shown.returncode == 0 else ""
-
-
-async def _run(setting: Setting, profile: Profile, choices: Choices, ways: Ways, *, is_cancel: bool) -> int:
+async def _run(setting: Setting, subscription_id: str, choices: Choices, ways: Ways, *, is_cancel: bool) -> int:
     from console.operations.deploy.flow import DeployFlow
 
-    flow = DeployFlow(profile)
+    flow = DeployFlow(await _profile(setting, subscription_id))
     telling = _Telling(ways.as_json)
     try:
         if is_cancel:

@@ -34,6 +34,7 @@ class WelcomeScreen(Room):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "demo", "demo", id="welcome.demo", tooltip="Start the demo: a gateway on an embedded Azure"),
+        Binding("D", "app.deploy", "deploy", id="welcome.deploy", tooltip="Deploy a gateway, step by step"),
     ]
 
     def __init__(self) -> None:
@@ -79,6 +80,15 @@ class WelcomeScreen(Room):
                 ),
                 (),
             ]
+        lines += [
+            (Span("D", Tone.KEY, "app.deploy"), Span("      deploy a gateway", Tone.STRONG, "app.deploy")),
+            *wrap(
+                (Span("       Checks, parameters, what-if, deployment and proof, in one sitting.", Tone.QUIET),),
+                width,
+                indent=7,
+            ),
+            (),
+        ]
         path = visible(self.console.profile_path) or "the profile file"
         lines += [
             (Span("Add your own gateway", Tone.STRONG),),

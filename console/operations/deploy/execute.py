@@ -85,6 +85,7 @@ class Executor:
         self._clock = clock
         self._pause = pause
         self._over: dict[str, tuple[Operation, ...]] = {}
+        self.look_seconds = LOOK_SECONDS
 
     async def execute(self, name: str, body: bytes, journal: Journal) -> tuple[ArmDeployment, bool]:
         """Start the deployment, or find it running. Returns it, and whether this call started it.
@@ -215,7 +216,7 @@ class Executor:
                     where=self._deployments.id_of(name),
                     remedy="Watch it again with the same command.",
                 )
-            await self._pause(LOOK_SECONDS)
+            await self._pause(self.look_seconds)
 
     def _unheard(self, name: str, error: ConsoleError) -> DeadlineExceeded:
         return DeadlineExceeded(

@@ -36,6 +36,8 @@ from console.operations.deploy.whatif import Reading, read_what_if
 from console.profile import Profile, write_profile
 
 SUFFIX = ".parameters.json"
+SIMULATED_LOOK_SECONDS = 1.0
+"""The embedded Azure is quick and has no read budget worth sparing."""
 
 
 def state_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -99,6 +101,33 @@ class DeployFlow:
         if self.template is None:
             return Offer(regions=self.surroundings.regions or None)
         return self.template.offer(self.surroundings.regions or None)
+
+    def suggest(self, choices: Choices) -> Choices:
+        """The answers with blanks filled from what was found: a provisioned account, two others with the same model
+        deployments, and the region of the first. A suggestion only; nothing that was answered is touched.
+        """
+        found = self.surroundings
+        urls: dict[bool, list[tuple[str, set[str], str]]] = {True: [], False: []}
+        for account in found.accounts:
+            models = found.models.get(account.resource_id, ())
+            hosts = [host for host in account.hosts if self.profile.cloud.is_models_host(host)]
+            host = next((host for host in hosts if ".openai." in host), hosts[0] if hosts else "")
+            if host and models:
+                is_ptu = any(model.is_provisioned for model in models)
+                urls[is_ptu].append((f"https://{host}", {model.name for model in models}, account.region))
+        for url, names, region in urls[True]:
+            others = [other for other in urls[False] if other[1] & names]
+            # One that also serves what the others serve (embeddings) is worth more as a second endpoint.
+            others.sort(key=lambda other: (-len(other[1]), other[2] != region, other[0]))
+            if len(others) >= 2:
+                return replace(
+                    choices,
+                    location=choices.location or region,
+                    ptu_endpoint=choices.ptu_endpoint or url,
+                    payg_endpoint_1=choices.payg_endpoint_1 or others[0][0],
+                    payg_endpoint_2=choices.payg_endpoint_2 or others[1][0],
+                )
+        return choices
 
     def settle(self, choices: Choices, *, gives_access: bool = True) -> Choices:
         """The answers completed by what was found: the region's name, what is drained now, the tier that stands, and
@@ -203,6 +232,8 @@ class DeployFlow:
             ConsoleError: there is none of that name, or nobody answers any more.
         """
         await self.deployments.open()
+        if self.session.simulated:
+            self.executor.look_seconds = SIMULATED_LOOK_SECONDS
         return await self.executor.watch(name, on_progress, deadline_seconds=deadline_seconds)
 
     async def look(self, name: str) -> Progress:

@@ -148,7 +148,7 @@ class Checker:
         await self._deployments.open()
         await self._sign_in()
         await asyncio.gather(
-            self._guarded("region and tier", self._region(choices)),
+            self._guarded("region and tier", self._region(choices, template)),
             self._guarded("resource providers", self._providers(template)),
             self._guarded("permission to deploy", self._permissions(choices)),
             self._guarded("deployment history", self._history(choices)),
@@ -238,7 +238,7 @@ class Checker:
         else:
             self._say(passing("resource providers", f"{len(template.namespaces)} registered"))
 
-    async def _region(self, choices: Choices) -> None:
+    async def _region(self, choices: Choices, template: Template) -> None:
         name = "region and tier"
         regions = {r.name.lower(): r.display_name or r.name for r in await azure.fetch_regions(self._session)}
         self._find(regions=regions)
@@ -270,11 +270,10 @@ class Checker:
             "",
         )
         if refused or (locations and region not in locations):
-            others = sorted(
-                {s.name for s in skus if region in {settled_region(p) for p in s.locations or ()}} - {choices.tier}
-            )
+            offered_here = {s.name for s in skus if region in {settled_region(place) for place in s.locations or ()}}
+            others = [tier for tier in template.offer().skus if tier in offered_here and tier != choices.tier]
             says = f"{choices.tier} cannot be created in {region}{f' ({refused})' if refused else ''}"
-            self._say(failing(name, says, f"Choose another region, or another tier: {', '.join(others[:5])}."))
+            self._say(failing(name, says, f"Choose another region, or another tier: {', '.join(others)}."))
         else:
             self._say(passing(name, f"{choices.tier} in {region}"))
 

@@ -1,0 +1,1 @@
+"""The guided deployment on the screen: steps left, the current one's detail right, what happened below."""
