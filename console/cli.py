@@ -7,6 +7,7 @@ Every error is one line on standard error; a traceback goes to `--debug-log` onl
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -43,6 +44,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name -> (where it lives, what it does), in the order of the help."""
 
 INTERRUPTED_EXIT_CODE = 130
+COLLECT_AFTER_OBJECTS = 50_000
+"""New objects between two runs of Python's cycle collector: modules being imported are no garbage to look through."""
 
 
 class LazyGroup(click.Group):
@@ -214,6 +217,7 @@ def _is_terminal() -> bool:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
     raise SystemExit(_outcome(lambda: cli.main(args=arguments, standalone_mode=False, auto_envvar_prefix="GENAIGW")))
 
 

@@ -1,7 +1,7 @@
 """The engine: feeds write observations, every change becomes a snapshot in the store. What screens and commands run on.
 
-Importing it loads neither Microsoft's clients nor the feeds: the first paint waits for this module. `start()` returns
-at once and loads them in the background.
+Importing it loads neither Microsoft's clients nor the feeds nor the rules: the first paint waits for this module.
+`start()` returns at once and loads them in the background.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.clock import Clock, SystemClock
-from console.domain.compose import compose
 from console.domain.observations import Observations
-from console.domain.snapshot import FeedStatus, GatewaySnapshot, Problem
+from console.domain.snapshot import WAITING, FeedStatus, GatewaySnapshot, Problem
 from console.errors import ConsoleError
 from console.profile import Profile
 from console.store import SnapshotStore
-from console.triage.find import find_all
-from console.triage.tracking import track
 
 if TYPE_CHECKING:
     from console.azure.session import AzureSession
@@ -51,7 +49,7 @@ class Engine:
             is_production=profile.is_production,
             kind_overrides=profile.backend_kinds,
         )
-        self.store = SnapshotStore(compose(self._observations, clock.now()))
+        self.store = SnapshotStore(_first_snapshot(self._observations, clock.now()))
         self._changed: asyncio.Event | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._pollers: dict[str, Poller] = {}
@@ -200,6 +198,10 @@ class Engine:
 
     def _composed(self) -> GatewaySnapshot:
         """The snapshot of now, with findings that remember the one before."""
+        from console.domain.compose import compose
+        from console.triage.find import find_all
+        from console.triage.tracking import track
+
         snapshot = compose(self._observations, self.clock.now())
         findings = track(self.store.current.findings, find_all(snapshot), snapshot.observed_at)
         return replace(snapshot, findings=findings)
@@ -246,6 +248,21 @@ class Engine:
         self._observations = replace(before, budget=session.budget, simulated=session.simulated)
         if before.simulated is None:
             self.store.apply(self._composed())
+
+
+def _first_snapshot(observations: Observations, now: datetime) -> GatewaySnapshot:
+    """What is known before anything was asked; composing, which is loaded later, would give the same."""
+    return GatewaySnapshot(
+        observed_at=now,
+        profile_name=observations.profile_name,
+        service_name=observations.service_name,
+        subscription_id=observations.subscription_id,
+        cloud_name=observations.cloud_name,
+        verdict=WAITING,
+        is_read_only=observations.is_read_only,
+        is_production=observations.is_production,
+        budget=observations.budget,
+    )
 
 
 def open_engine(profile: Profile, clock: Clock | None = None) -> Engine:

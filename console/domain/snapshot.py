@@ -32,6 +32,10 @@ class Verdict:
     since_at: datetime | None = None
 
 
+WAITING = Verdict(Level.UNKNOWN, "Waiting for the first answer")
+"""Before anything is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something the console itself could not do: what, where, and what to do next. The rest of the screen goes on.

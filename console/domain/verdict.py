@@ -7,7 +7,7 @@ from datetime import datetime
 
 from console.domain.gateway import BackendKind
 from console.domain.health import FAILING_RATIO, THROTTLED_RATIO, HealthState, native_spill_ratio, percent
-from console.domain.snapshot import BackendStatus, CallersStatus, Drain, Level, PoolStatus, Problem, Verdict
+from console.domain.snapshot import WAITING, BackendStatus, CallersStatus, Drain, Level, PoolStatus, Problem, Verdict
 
 SPILL_WORTH_SAYING = 0.005
 ERRORS_WORTH_SAYING = 0.005
@@ -32,8 +32,9 @@ def pass_verdict(
     Critical: callers are hurt. Warning: a backend needs a look, callers are not hurt. Unknown: too little is known.
     """
     if not gateway_known:
-        text = f"The gateway is not known yet: {problems[0].what}" if problems else "Waiting for the first answer"
-        return Verdict(Level.UNKNOWN, text)
+        if not problems:
+            return WAITING
+        return Verdict(Level.UNKNOWN, f"The gateway is not known yet: {problems[0].what}")
     if not backends:
         return Verdict(Level.UNKNOWN, "The gateway has no backends: nothing leads to a model yet")
     parts: list[str] = []
