@@ -85,6 +85,10 @@ class MultiMap:
         """What foreach in a policy sees."""
         return iter([KeyValuePair(name, CsArray(values, STRING)) for name, values in self.index.values()])
 
+    def cs_properties(self) -> list[tuple[str, Any]]:
+        """What JSON made of it shows: a list of values for every name."""
+        return [(name, CsArray(values, STRING)) for name, values in self.index.values()]
+
     def pairs(self) -> list[tuple[str, str]]:
         return [(name, value) for name, values in self.index.values() for value in values]
 

@@ -28,7 +28,7 @@ _TOKEN: Final = re.compile(
     rb"|(?P<number>0[xX][0-9a-fA-F_]+[uUlL]*|0[bB][01_]+[uUlL]*"
     rb"|(?:[0-9][0-9_]*)?\.[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?[fFdDmM]?|[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?[fFdDmMuUlL]*)"
     rb"|(?P<id>@?[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)"
-    rb"|(?P<op>\?\?=|\?\?|\?\.(?![0-9])|=>|==|!=|<=|>=|&&|\|\||\+\+|--|\+=|-=|\*=|/=|%=|&=|\|=|\^=|<<=|<<|->|::|\.\."
+    rb"|(?P<op>\?\?=|\?\?|\?\s*\.(?![0-9])|=>|==|!=|<=|>=|&&|\|\||\+\+|--|\+=|-=|\*=|/=|%=|&=|\|=|\^=|<<=|<<|->|::|\.\."
     rb"|[-+*/%&|^!~=<>?:;,.(){}\[\]])",
     re.S,
 )
@@ -95,6 +95,11 @@ _NEVER_NAMES: Final = frozenset(
 Anchor = Callable[[int, str], "SyntaxNode | None"]
 
 
+def _written(token: bytes) -> str:
+    """A token's text; `?.` may be written over two lines."""
+    return "?." if token[:1] == b"?" and token[-1:] == b"." else token.decode("utf-8", "replace")
+
+
 class TokenReader:
     """Holds the tokens and the place; `anchor(offset, type)` finds the grammar's node of a string or block."""
 
@@ -128,7 +133,7 @@ class TokenReader:
                     at = block.end_byte
                     continue
             if kind != "space":
-                tokens.append(Token(kind, self.source[at:stop].decode("utf-8", "replace"), at, stop))
+                tokens.append(Token(kind, _written(self.source[at:stop]), at, stop))
             at = stop
         return tokens
 

@@ -113,3 +113,13 @@ def test_a_body_said_to_be_no_template_is_plain() -> None:
     bench = Bench()
     bench.set_policy('<return-response><set-body template="none">{"a": "{% b %}"}</set-body></return-response>')
     assert json_of(bench.call()) == {"a": "{% b %}"}
+
+
+def test_a_template_sees_json_kept_in_a_variable() -> None:
+    bench = Bench()
+    bench.set_policy(
+        '<set-variable name="order" value="@(JObject.Parse("{\\"id\\": 7, \\"lines\\": [1, 2]}"))" />'
+        """<set-body template="liquid">{% assign o = context.Variables["order"] %}{{ o['id'] }}/{{ o.lines.size }}</set-body>"""
+        "<return-response><set-body>@(context.Request.Body.As<string>())</set-body></return-response>"
+    )
+    assert bench.call().body == b"7/2"

@@ -23,4 +23,5 @@ def load() -> None:
         times,
         values_of_system,
         xml,
+        xml_sequences,
     )

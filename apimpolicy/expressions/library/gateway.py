@@ -180,6 +180,7 @@ _MULTI: dict[str, Any] = {
     "bool TryGetValue(string, out string[])": _multi_try,
     "string GetValueOrDefault(string)": lambda m, k: m.get(k),
     "string GetValueOrDefault(string, string)": lambda m, k, d: m.get(k, d),
+    "string[] GetValueOrDefault(string, string[])": lambda m, k, d: _multi_try(m, k)[1] if k in m else d,
     "IEnumerable<string> Keys": lambda m: CsList(m, STRING),
     "IEnumerable<string[]> Values": lambda m: CsList(
         [CsArray(v, STRING) for _, v in m.index.values()], make("[]", STRING)
@@ -346,6 +347,7 @@ define(
     members={
         "string GetValueOrDefault(string)": _claim_text,
         "string GetValueOrDefault(string, string)": _claim_text,
+        "string[] GetValueOrDefault(string, string[])": lambda c, k, other: c.get(k) if c.has(k) else other,
         "bool ContainsKey(string)": lambda c, k: c.has(k),
         "string[] this[string]": lambda c, k: c.get(k),
     },

@@ -11,6 +11,9 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from apimpolicy.expressions import to_policy_string
+from apimpolicy.expressions.json_values import JToken, serialize
+
 if TYPE_CHECKING:
     from simulator.gateway.exchange import Exchange
 
@@ -72,5 +75,12 @@ def _context(exchange: Exchange) -> dict[str, Any]:
             "Headers": exchange.headers,
         },
         "Response": {"StatusCode": response.status, "Headers": response.headers} if response is not None else None,
-        "Variables": exchange.variables,
+        "Variables": {name: _plain(value) for name, value in exchange.variables.items()},
     }
+
+
+def _plain(value: Any) -> Any:
+    """A variable as a template sees it: JSON as plain data, everything else as it is or as its text."""
+    if isinstance(value, JToken):
+        return json.loads(serialize(value, indented=False))
+    return value if value is None or isinstance(value, str | bool | int | float) else to_policy_string(value)
