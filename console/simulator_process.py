@@ -128,7 +128,7 @@ class SimulatorProcess:
         code = self._process.wait(timeout=STOP_DEADLINE_SECONDS)
         self._errors.seek(0)
         said = [line.strip() for line in self._errors.read().splitlines() if line.strip()]
-        reason = said[-1].removeprefix("__main__.py: error: ") if said else f"exit code {code}"
+        reason = _reason(said) or f"exit code {code}"
         self.stop()
         if code == 2:
             return UsageError(
@@ -165,6 +165,15 @@ class SimulatorProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _reason(said: list[str]) -> str:
+    """What the process said was wrong; its last line when it did not say it in its own words."""
+    for line in reversed(said):
+        for mark in ("simulator: ", "__main__.py: error: "):
+            if line.startswith(mark):
+                return line.removeprefix(mark)
+    return said[-1] if said else ""
 
 
 def _decode(line: str) -> dict[str, Any]:

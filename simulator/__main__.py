@@ -21,6 +21,7 @@ from typing import Any
 from simulator.embedded import build_world
 from simulator.entra.tokens import entra
 from simulator.resources.ids import parse_resource_path
+from simulator.scenarios import ScenarioError
 from simulator.server import Server, resolve_table
 from simulator.world import World
 
@@ -160,6 +161,9 @@ def main(argv: list[str] | None = None) -> int:
     options = _arguments(argv)
     try:
         asyncio.run(_run(options))
+    except ScenarioError as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 2
     except (OSError, ValueError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 1
