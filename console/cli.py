@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "triage": ("console.commands.triage:triage", "What is wrong, since when, for whom, and what to do."),
     "query": ("console.commands.query:query", "KQL over the gateway's logs, by name or one's own."),
     "report": ("console.commands.report:report", "A post-mortem draft of the last hour, with charts."),
+    "record": ("console.commands.record:record", "Keep what is seen in a file."),
+    "replay": ("console.commands.replay:replay", "Show a recording again, clearly not live."),
     "drain": ("console.commands.drain:drain", "Take a backend out of traffic, with guards and proof."),
     "restore": ("console.commands.restore:restore", "Put a drained backend back exactly as it was."),
     "drains": ("console.commands.drains:drains", "Every drain on the gateway and how it stands."),

@@ -28,6 +28,7 @@ from screens.widgets.tones import DARK, LIGHT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from console.replay import ReplayEngine
     from screens.fleet.screen import FleetScreen
 
 STOP_DEADLINE_SECONDS = 5.0
@@ -357,6 +358,13 @@ class ConsoleApp(App[int]):
             for choice in command.choices(self):
                 line = f"{command.name} {choice}"
                 yield SystemCommand(visible(line), command.summary, lambda line=line: self.run_line(line))
+
+
+def run_replay(engine: ReplayEngine) -> int:
+    """Show a recording in this terminal until it is left. Returns the exit code."""
+    app = ConsoleApp(engine, clock=engine.clock)
+    result = app.run()
+    return result if result is not None else (app.return_code or 0)
 
 
 def run_app(

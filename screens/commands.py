@@ -176,6 +176,37 @@ def _report(app: ConsoleApp, _: str) -> str | None:
     return write_draft(app)
 
 
+def _seek(app: ConsoleApp, text: str) -> str | None:
+    from console.commands.replay import parse_moment
+    from console.errors import ConsoleError
+    from console.replay import ReplayEngine
+
+    engine = app.engine
+    if not isinstance(engine, ReplayEngine):
+        return "only a replay can seek; this is live"
+    try:
+        engine.seek(parse_moment(text, engine))
+    except ConsoleError as error:
+        return error.line
+    return None
+
+
+def _speed(app: ConsoleApp, text: str) -> str | None:
+    from console.replay import ReplayEngine
+
+    engine = app.engine
+    if not isinstance(engine, ReplayEngine):
+        return "only a replay has a speed; this is live"
+    try:
+        factor = float(text.rstrip("x"))
+    except ValueError:
+        return f"“{text}” is no number"
+    if not 0.1 <= factor <= 600:
+        return "a speed is between 0.1 and 600"
+    engine.speed = factor
+    return None
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("fleet", ("fl", "backends"), "", "Every backend of the gateway", _fleet),
     Command("backend", ("b", "be"), "NAME", "Open one backend", _open_backend, _backend_names),
@@ -183,6 +214,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("activity", ("a",), "", "What somebody changed", _activity),
     Command("query", ("kql",), "[KQL]", "A query over the gateway's logs, by name or one's own", _query),
     Command("report", ("rep",), "", "Write a post-mortem draft with charts", _report),
+    Command("seek", (), "HH:MM", "Another moment of a replay: 14:05, +10m, -5m", _seek),
+    Command("speed", (), "FACTOR", "How fast a replay runs", _speed),
     Command("drain", ("d",), "NAME", "Take a backend out of traffic", _drain, _backend_names, writes=True),
     Command("restore", ("undrain",), "NAME", "Put a drained backend back", _restore, _drained_names, writes=True),
     Command("drains", (), "", "Every drain and how it stands", _drains),

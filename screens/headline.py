@@ -23,6 +23,8 @@ PUBLIC_CLOUD = "AzureCloud"
 def badges(snapshot: GatewaySnapshot, is_paused: bool) -> list[Cell]:
     """What must never be overlooked, as words on colour: where we are and what may be done here."""
     listed: list[Cell] = []
+    if snapshot.replayed_from:
+        listed.append((Span(f" REPLAY {visible(snapshot.replayed_from)} ", Tone.BADGE),))
     if snapshot.is_production:
         listed.append((Span(" PRODUCTION ", Tone.BADGE_PRODUCTION),))
     if snapshot.simulated:

@@ -165,7 +165,8 @@ class CallersStatus:
 class GatewaySnapshot:
     """Everything known at `observed_at`.
 
-    `gateway` is None until the first answer; `simulated` is None until a server said so.
+    `gateway` is None until the first answer; `simulated` is None until a server said so. `replayed_from` names the
+    recording it comes from, "" when it is live.
     """
 
     observed_at: datetime
@@ -189,6 +190,7 @@ class GatewaySnapshot:
     callers_detail: CallersDetail | None = None
     changes: tuple[Change, ...] | None = None
     findings: tuple[Finding, ...] = ()
+    replayed_from: str = ""
 
     def backend(self, name: str) -> BackendStatus | None:
         """The status of a backend by name, None when it does not exist."""
