@@ -45,6 +45,7 @@ from apimpolicy.expressions.types import (
     strip_nullable,
 )
 
+_DELEGATES: Final = {"Predicate": 1, "Comparison": 1, "Converter": 2}
 CHAIN: Final = frozenset(
     {"member_access_expression", "invocation_expression", "element_access_expression", "conditional_access_expression"}
 )
@@ -154,7 +155,9 @@ class Names(Calls, Literals):
         if name == "dynamic":
             self._refuse(node, "dynamic")
         name = canonical_name(name)
-        if name in ("Predicate", "Comparison", "Converter"):
+        if name in _DELEGATES:
+            if len(args) != _DELEGATES[name]:
+                raise self.error(node, f"the type '{name}' takes {_DELEGATES[name]} type arguments")
             return named(name, args)
         definition = DEFINITIONS.get(name)
         if definition is None or name == "null":
@@ -252,7 +255,10 @@ class Names(Calls, Literals):
     def _invocation(self, node: Node) -> Bound:
         function = self.field(node, "function")
         if function.type == "identifier" and self.text(function) == "nameof":
-            inside = self.children(self.children(self.field(node, "arguments"))[0])[0]
+            given = self.children(self.field(node, "arguments"))
+            if len(given) != 1:
+                raise self.error(node, "nameof takes one name")
+            inside = self.children(given[0])[0]
             return constant(STRING, self.text(inside).rsplit(".", 1)[-1])
         outer, self.called = self.called, function.id
         try:

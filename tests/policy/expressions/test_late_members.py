@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from apimpolicy.expressions import ExpressionError
 from apimpolicy.expressions.context import Authorization, Body
 from tests.policy.expressions.requests import make_context, run
 
@@ -52,3 +53,10 @@ def test_a_connections_token_is_read_from_its_variable() -> None:
     text = 'context.Variables.GetValueOrDefault<Authorization>("auth")?.Claims["scope"].ToString()'
     assert run(text, variables=variables) == "all"
     assert run('((Authorization)context.Variables.GetValueOrDefault("none"))?.AccessToken', variables=variables) is None
+
+
+@pytest.mark.parametrize("text", ["nameof()", "{ Predicate<> p = null; return p; }"])
+def test_what_lacks_its_parts_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(ExpressionError) as raised:
+        run(text)
+    assert raised.value.position is not None
