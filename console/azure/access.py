@@ -18,7 +18,9 @@ API_VERSION = "2022-04-01"
 WRITE_ACTIONS = (
     "Microsoft.ApiManagement/service/backends/write",
     "Microsoft.ApiManagement/service/namedValues/write",
+    "Microsoft.ApiManagement/service/namedValues/delete",
     "Microsoft.ApiManagement/service/policyFragments/write",
+    "Microsoft.ApiManagement/service/apis/policies/write",
     "Microsoft.ApiManagement/service/operationresults/read",
 )
 """What draining, restoring and deploying fragments need."""

@@ -8,11 +8,12 @@ from itertools import zip_longest
 
 from console.azure.senders import Sender
 from console.operations.drain.gateway_state import Step
-from console.operations.drain.plan import DrainPlan, Guard, GuardVerdict
+from console.operations.drain.plan import DrainPlan
 from console.operations.drain.predict import SurvivorLoad
 from console.operations.drain.prove import Ending, Look, Outcome, describe_route
 from console.operations.drain.report import guard_word, route_rows, sender_text
 from console.operations.drain.restore import RestorePlan
+from console.operations.guards import Guard, GuardVerdict
 from screens.figures import format_count, format_percent
 from screens.spans import Cell, Span, Tone, fit, visible, wrap
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import zip_longest
 
-from console.operations.drain.plan import GuardVerdict
 from console.operations.fragments.compare import DiffRow, Line, SyncState, diff_rows, summarize, unified_rows
 from console.operations.fragments.desk import CatalogueRow, Overview
 from console.operations.fragments.documents import Kind
@@ -14,6 +13,7 @@ from console.operations.fragments.inspect import FileFinding
 from console.operations.fragments.plan import DeployPlan, PlannedWrite
 from console.operations.fragments.rehearse import Rehearsal
 from console.operations.fragments.report import last_text, needs_text, rehearsal_cells
+from console.operations.guards import GuardVerdict
 from screens.fragments.highlight import Highlighter
 from screens.spans import Cell, Span, Tone, fit, plain, shorten, shorten_middle, visible, wrap
 from screens.table import GridColumn, GridRow

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from console.domain.gateway import BackendKind, Gateway, Pool, PoolMember, Route, RouteKind
 from console.domain.health import HealthState
 from console.domain.load import Window
 from console.domain.snapshot import BackendStatus, Drain, GatewaySnapshot
-from console.errors import GuardRefusal, NotFound
+from console.errors import NotFound
+from console.operations import guards
 from console.operations.drain.predict import Prediction, predict_load
+from console.operations.guards import Guard, GuardVerdict
 
 CAPACITY_LIMIT_RATIO = 1.0
 TIGHT_RATIO = 0.85
@@ -25,24 +26,6 @@ ABANDONED = "abandoned before it began"
 """A claim of this very backend whose console died before it changed anything: the next drain takes its place."""
 
 _NOT_ROUTABLE = frozenset({HealthState.DRAINING, HealthState.DRAINED, HealthState.FAILING, HealthState.UNREACHABLE})
-
-
-class GuardVerdict(StrEnum):
-    """What a guard says."""
-
-    PASSED = "passed"
-    WARNING = "warning"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """One rule and its outcome. `is_forceable`: whether a typed reason may overrule a refusal."""
-
-    name: str
-    verdict: GuardVerdict
-    text: str
-    is_forceable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +55,12 @@ class DrainPlan:
     @property
     def refusals(self) -> tuple[Guard, ...]:
         """The guards that say no."""
-        return tuple(g for g in self.guards if g.verdict is GuardVerdict.REFUSED)
+        return guards.refusals_of(self.guards)
 
     @property
     def can_be_forced(self) -> bool:
         """Whether a typed reason would be enough."""
-        return all(g.is_forceable for g in self.refusals)
+        return guards.can_be_forced(self.guards)
 
     def require_permission(self, *, force_reason: str | None) -> None:
         """Go on only when no guard refuses, or all that do may be overruled and a reason is given.
@@ -85,13 +68,8 @@ class DrainPlan:
         Raises:
             GuardRefusal: says which guards refuse and whether force would help.
         """
-        if not self.refusals or (force_reason and self.can_be_forced):
-            return
-        remedy = "Give --force and --reason to do it all the same." if self.can_be_forced else ""
-        raise GuardRefusal(
-            f"{self.backend_name} is not drained: " + "; ".join(g.text for g in self.refusals),
-            remedy=remedy,
-        )
+        refused = f"{self.backend_name} is not drained"
+        guards.require_permission(self.guards, refused=refused, force_reason=force_reason)
 
 
 def plan_drain(snapshot: GatewaySnapshot, backend_name: str) -> DrainPlan:

@@ -15,10 +15,11 @@ from console.domain.health import percent
 from console.domain.proof import Proof
 from console.domain.snapshot import Drain, GatewaySnapshot
 from console.operations.drain.gateway_state import Step
-from console.operations.drain.plan import DrainPlan, Guard, GuardVerdict
+from console.operations.drain.plan import DrainPlan
 from console.operations.drain.predict import SurvivorLoad
 from console.operations.drain.prove import Outcome, describe_route
 from console.operations.drain.restore import RestorePlan
+from console.operations.guards import Guard, GuardVerdict
 
 MARKS = {GuardVerdict.PASSED: "✓", GuardVerdict.WARNING: "!", GuardVerdict.REFUSED: "✗"}
 NOTHING = "–"

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from console.errors import GuardRefusal, NotFound, UsageError
-from console.operations.drain.plan import Guard, GuardVerdict
+from console.errors import NotFound, UsageError
+from console.operations import guards
 from console.operations.fragments.compare import SyncState, digest, summarize, sync_state
 from console.operations.fragments.deployed import Deployed, is_operated
 from console.operations.fragments.documents import (
@@ -27,8 +27,7 @@ from console.operations.fragments.history import History, base_of
 from console.operations.fragments.inspect import UNREADABLE, FileFinding, inspect
 from console.operations.fragments.local import LocalCatalogue
 from console.operations.fragments.references import affected, includers, names_in, users_of_named_value
-
-__all__ = ["DeployPlan", "Guard", "GuardVerdict", "PlannedWrite", "Wanted", "plan_deploy", "wanted_from"]
+from console.operations.guards import Guard, GuardVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +94,12 @@ class DeployPlan:
     @property
     def refusals(self) -> tuple[Guard, ...]:
         """The guards that say no."""
-        return tuple(g for g in self.guards if g.verdict is GuardVerdict.REFUSED)
+        return guards.refusals_of(self.guards)
 
     @property
     def can_be_forced(self) -> bool:
         """Whether a typed reason would be enough."""
-        return all(g.is_forceable for g in self.refusals)
+        return guards.can_be_forced(self.guards)
 
     def require_permission(self, *, force_reason: str | None) -> None:
         """Go on only when no guard refuses, or all that do may be overruled and a reason is given.
@@ -108,10 +107,7 @@ class DeployPlan:
         Raises:
             GuardRefusal: says which guards refuse and whether force would help.
         """
-        if not self.refusals or (force_reason and self.can_be_forced):
-            return
-        remedy = "Give --force and --reason to do it all the same." if self.can_be_forced else ""
-        raise GuardRefusal("Nothing is deployed: " + "; ".join(g.text for g in self.refusals), remedy=remedy)
+        guards.require_permission(self.guards, refused="Nothing is deployed", force_reason=force_reason)
 
 
 def wanted_from(

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from console.azure.policy_traffic import CallerFigures
-from console.operations.drain.plan import GuardVerdict
 from console.operations.fragments.compare import SyncState, summarize
 from console.operations.fragments.desk import CatalogueRow, Overview
 from console.operations.fragments.documents import Place
@@ -16,6 +15,7 @@ from console.operations.fragments.plan import DeployPlan, PlannedWrite
 from console.operations.fragments.pull import Pulled
 from console.operations.fragments.rehearse import Rehearsal, Row
 from console.operations.fragments.watch import Watched, figures_text
+from console.operations.guards import GuardVerdict
 
 _GLYPHS = {
     SyncState.IN_SYNC: "=",
