@@ -10,6 +10,7 @@ def load() -> None:
     """Register all types; cheap to call again."""
     from apimpolicy.expressions.library import (  # noqa: F401
         basics,
+        bodies,
         ciphers,
         collections,
         crypto,
@@ -21,6 +22,7 @@ def load() -> None:
         strings,
         texts,
         times,
+        tokens,
         values_of_system,
         xml,
         xml_sequences,

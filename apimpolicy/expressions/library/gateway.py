@@ -1,11 +1,7 @@
-"""The member tables of `context` and everything below it, and the extensions APIM adds (AsJwt, As<T>, ...)."""
+"""The member tables of `context` and everything below it, but for bodies and tokens."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import urllib.parse
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -34,25 +30,20 @@ from apimpolicy.expressions.context import (
 )
 from apimpolicy.expressions.dates import DateTime, TimeSpan, from_datetime
 from apimpolicy.expressions.defaults import default_of
-from apimpolicy.expressions.errors import CsException, argument_null, invalid_cast, null_reference
-from apimpolicy.expressions.json_values import JToken, value_json
-from apimpolicy.expressions.library.json_types import parse_array, parse_object
-from apimpolicy.expressions.library.numeric import byte_array
+from apimpolicy.expressions.errors import CsException, argument_null
+from apimpolicy.expressions.library.bodies import unbox_as
 from apimpolicy.expressions.library.values_of_system import Guid, parse_guid
-from apimpolicy.expressions.runtime_types import CLASSES, describe, dotnet_name, instance_check
+from apimpolicy.expressions.runtime_types import CLASSES
 from apimpolicy.expressions.text import TEXT
 from apimpolicy.expressions.types import (
-    INTEGRAL_RANGES,
     OBJECT,
     STRING,
     CType,
     define,
     define_enum,
-    extend,
     make,
-    strip_nullable,
 )
-from apimpolicy.expressions.values import CsArray, CsDict, CsList, Runtime
+from apimpolicy.expressions.values import CsArray, CsList
 
 CLASSES.update(
     IProxyRequestContext=PolicyContext,
@@ -76,18 +67,6 @@ CLASSES.update(
     IWorkspace=Workspace,
 )
 TEXT[Url] = str
-
-
-def unbox_as(value: Any, target: CType) -> Any:
-    """A variable as T: the cast GetValueOrDefault<T> makes. Raises InvalidCastException."""
-    inner = strip_nullable(target)
-    if value is None:
-        if target.is_value and target.name != "Nullable":
-            raise null_reference()
-        return None
-    if not instance_check(inner)(value):
-        raise invalid_cast(describe(value), dotnet_name(target))
-    return int(value) if inner.name in INTEGRAL_RANGES and inner.name != "int" else value
 
 
 def variable(variables: dict[str, Any], name: str | None) -> Any:
@@ -189,217 +168,6 @@ _MULTI: dict[str, Any] = {
 for _name in ("HeaderDictionary", "QueryDictionary"):
     define(_name, namespace="", bases=["IEnumerable<KeyValuePair<string, string[]>>"], members=_MULTI)
 
-
-# -- bodies ----------------------------------------------------------------------------------------------------
-
-
-def body_as(runtime: Runtime, types: tuple[CType, ...], body: Body, preserve: bool) -> Any:
-    """Body.As<T>(preserveContent). A consumed body reads as null (as empty text for string).
-
-    Assumed: APIM does not document what the second read of a consumed body gives.
-    """
-    target = types[0]
-    raw = body.read(preserve)
-    runtime.charge((len(raw) >> 10) if raw else 0)
-    if target.name == "[]" and target.args[0].name == "byte":
-        return byte_array(raw or b"")
-    if target.name in ("string", "object"):
-        return _decode(raw or b"")
-    if raw is None:
-        return None
-    text = _decode(raw)
-    if target.name == "JObject":
-        return parse_object(runtime, text)
-    if target.name == "JArray":
-        return parse_array(runtime, text)
-    if target.name in ("JToken", "JValue", "JContainer"):
-        token = _parse_token(runtime, text)
-        return token if instance_check(target)(token) else unbox_as(token, target)
-    if target.name in ("XElement", "XDocument", "XNode"):
-        from apimpolicy.expressions.library.xml import parse_document, parse_element
-
-        return parse_element(text) if target.name == "XElement" else parse_document(text)
-    raise CsException("NotSupportedException", f"a body cannot be read as '{target}'")
-
-
-def _decode(raw: bytes) -> str:
-    return raw.decode("utf-8-sig", "replace")
-
-
-def _parse_token(runtime: Runtime, text: str) -> JToken:
-    from apimpolicy.expressions.library.json_types import _charged_parse
-
-    return _charged_parse(runtime, text)
-
-
-def _form_text(form: CsDict | None) -> str:
-    """Form fields as `application/x-www-form-urlencoded` text."""
-    if form is None:
-        raise argument_null("content")
-    return urllib.parse.urlencode([(pair.key, value) for pair in form.pairs() for value in pair.value])
-
-
-extend({"string ToFormUrlEncodedContent(IDictionary<string, IList<string>>)": _form_text})
-
-
-def _form(body: Body, preserve: bool) -> CsDict:
-    raw = body.read(preserve) or b""
-    made = CsDict(STRING, make("IList", STRING))
-    for name, value in urllib.parse.parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True):
-        if made.has(name):
-            made.get(name).append(value)
-        else:
-            made.add(name, CsList([value], STRING))
-    return made
-
-
-define(
-    "IMessageBody",
-    kind="interface",
-    namespace="",
-    members={
-        "!^T As<T>(bool preserveContent=false)": body_as,
-        "IDictionary<string, IList<string>> AsFormUrlEncodedContent(bool preserveContent=false)": _form,
-        "IDictionary<string, IList<string>> FormUrlEncodedContent": lambda b: _form(b, True),
-    },
-)
-
-# -- tokens and credentials --------------------------------------------------------------------------------------
-
-
-def parse_jwt(text: str | None) -> Jwt | None:
-    """A JWT's header and payload, or None when the text is none.
-
-    Assumed: a leading "Bearer " is passed over, as policies in use rely on it.
-    """
-    if not text:
-        return None
-    token = text.strip()
-    if token[:7].lower() == "bearer ":
-        token = token[7:].strip()
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        header, payload = (json.loads(_base64url(part)) for part in parts[:2])
-    except (ValueError, binascii.Error):
-        return None
-    if not isinstance(header, dict) or not isinstance(payload, dict):
-        return None
-    claims = {name: _claim_values(value) for name, value in payload.items()}
-    return Jwt(header, payload, claims)
-
-
-def _base64url(text: str) -> bytes:
-    return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
-
-
-def _claim_values(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [text for one in value for text in _claim_values(one)]
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    return [json.dumps(value, separators=(",", ":")) if isinstance(value, dict) else value_json(value)]
-
-
-def parse_basic(text: str | None) -> BasicCredentials | None:
-    """Credentials of an Authorization header, or None."""
-    if not text or text[:6].lower() != "basic ":
-        return None
-    try:
-        user, colon, password = base64.b64decode(text[6:].strip(), validate=True).decode("utf-8").partition(":")
-    except (ValueError, binascii.Error):
-        return None
-    return BasicCredentials(user, password) if colon else None
-
-
-def _instant(name: str) -> Any:
-    def read(token: Jwt) -> DateTime | None:
-        seconds = token.payload.get(name)
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-            return None
-        return DateTime(621_355_968_000_000_000 + int(seconds) * 10_000_000, 1)
-
-    return read
-
-
-def _claim(name: str) -> Any:
-    return lambda token: token.claims[name][0] if token.claims.get(name) else None
-
-
-def _claims(token: Jwt) -> CsDict:
-    made = CsDict(STRING, make("[]", STRING))
-    for name, values in token.claims.items():
-        made.set(name, CsArray(values, STRING))
-    return made
-
-
-def _claim_text(claims: CsDict, name: str, fallback: str | None = None) -> str | None:
-    return ",".join(claims.get(name)) if claims.has(name) else fallback
-
-
-define(
-    "ClaimDictionary",
-    namespace="",
-    bases=["IReadOnlyDictionary<string, string[]>"],
-    members={
-        "string GetValueOrDefault(string)": _claim_text,
-        "string GetValueOrDefault(string, string)": _claim_text,
-        "string[] GetValueOrDefault(string, string[])": lambda c, k, other: c.get(k) if c.has(k) else other,
-        "bool ContainsKey(string)": lambda c, k: c.has(k),
-        "string[] this[string]": lambda c, k: c.get(k),
-    },
-)
-define(
-    "Jwt",
-    namespace="",
-    members={
-        "string Algorithm": lambda t: t.header.get("alg"),
-        "string Type": lambda t: t.header.get("typ"),
-        "IEnumerable<string> Audiences": lambda t: CsList(t.claims.get("aud", ()), STRING),
-        "ClaimDictionary Claims": _claims,
-        "DateTime? ExpirationTime": _instant("exp"),
-        "DateTime? NotBefore": _instant("nbf"),
-        "DateTime? IssuedAt": _instant("iat"),
-        "string Id": _claim("jti"),
-        "string Issuer": _claim("iss"),
-        "string Subject": _claim("sub"),
-    },
-)
-define(
-    "BasicAuthCredentials",
-    namespace="",
-    members={
-        "string UserId": attrgetter("user_id"),
-        "string Username": attrgetter("user_id"),
-        "string Password": attrgetter("password"),
-    },
-)
-define(
-    "Authorization",
-    namespace="",
-    members={"string AccessToken": attrgetter("access_token"), "VariableDictionary Claims": attrgetter("claims")},
-)
-
-
-def _try(parse: Any) -> Any:
-    def run(text: str | None) -> tuple[bool, Any]:
-        found = parse(text)
-        return found is not None, found
-
-    return run
-
-
-extend(
-    {
-        "~Jwt AsJwt(string)": parse_jwt,
-        "~bool TryParseJwt(string, out Jwt)": _try(parse_jwt),
-        "~BasicAuthCredentials AsBasic(string)": parse_basic,
-        "~bool TryParseBasic(string, out BasicAuthCredentials)": _try(parse_basic),
-    }
-)
 
 # -- the tree under context --------------------------------------------------------------------------------------
 
