@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import urlsplit
+
+
+@lru_cache(maxsize=65_536)
+def _host_of(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower()
 
 
 class BackendKind(StrEnum):
@@ -81,7 +87,7 @@ class Backend:
     @property
     def host(self) -> str:
         """The host the gateway sends to, lower-case; empty when the URL has none."""
-        return (urlsplit(self.url).hostname or "").lower()
+        return _host_of(self.url)
 
 
 @dataclass(frozen=True, slots=True)

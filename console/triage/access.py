@@ -26,18 +26,22 @@ RANK = 14
 
 def find_unauthorized(look: Look) -> Iterator[Finding]:
     """Backends that answer the gateway with 401 or 403."""
-    for status in look.backends:
+    found = set()
+    for status in look.erring:
         errors = [e for e in look.errors_of(status) if e.backend_status_code in (401, 403)]
         run = find_errors(errors, status.load.caller_requests, look)
         if run is not None:
+            found.add(status.name)
             yield _unauthorized(look, status, run)
-        elif not errors and (hidden := _hidden(status, "denied")) is not None:
+    for status in look.backends:
+        hidden = _denied(status)
+        if hidden is not None and status.name not in found:
             yield _unauthorized_behind_a_retry(look, status, *hidden)
 
 
 def find_missing(look: Look) -> Iterator[Finding]:
     """Backends whose model deployment does not exist (any more)."""
-    for status in look.backends:
+    for status in look.erring:
         errors = [e for e in look.errors_of(status) if e.backend_status_code == 404]
         run = find_errors(errors, status.load.caller_requests, look)
         if run is not None:
@@ -105,11 +109,13 @@ def _refused(
     )
 
 
-def _hidden(status: BackendStatus, name: str) -> tuple[Series, float] | None:
-    """Answers that only the account's metrics show, because a retry saved the callers."""
+def _denied(status: BackendStatus) -> tuple[Series, float] | None:
+    """401 and 403 that only the account's metrics show, because a retry saved the callers."""
     worst: tuple[Series, float] | None = None
     for deployment in status.load.deployments:
-        counts: Series = getattr(deployment, name)
+        counts = deployment.denied
+        if not any(counts.values[-2:]):
+            continue
         recent = sum(v or 0.0 for v in counts.values[-2:])
         if recent >= 3 and recent >= 0.05 * _recent(deployment) and (worst is None or recent > worst[1]):
             worst = (counts, recent)

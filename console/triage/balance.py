@@ -53,7 +53,7 @@ def _uneven(pool: Pool, weights: Sequence[int], statuses: Sequence[BackendStatus
         values = values_until(status.load.requests, status.load.metrics_until_at)[-BALANCE_MINUTES:]
         if len(values) < BALANCE_MINUTES:
             return None
-        asked.append(sum(v or 0.0 for v in values))
+        asked.append(sum(filter(None, values)))
     whole, weight = sum(asked), sum(weights)
     if whole < REQUESTS_AT_LEAST or not weight:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from console.domain.callers import ConsumerLoad
+from console.domain.callers import CallersDetail, ConsumerLoad
 from console.domain.finding import Action, ActionKind, ChartRef, Fact, Finding, Severity
 from console.domain.health import Evidence, HealthState, percent
 from console.triage.look import LOGS, Look
@@ -103,8 +103,15 @@ def growth_facts(look: Look, since_at: datetime) -> list[Fact]:
     """Consumers that ask noticeably more than before a symptom began, the greatest growth first; three at most."""
     if look.detail is None:
         return []
+    known = look.growth.get(since_at)
+    if known is None:
+        known = look.growth[since_at] = _growth(look.detail, since_at)
+    return known
+
+
+def _growth(detail: CallersDetail, since_at: datetime) -> list[Fact]:
     grown: list[tuple[float, Fact]] = []
-    for consumer in look.detail.consumers:
+    for consumer in detail.consumers:
         values = consumer.requests.values
         first = index_at(consumer.requests, since_at)
         if first >= len(values):
@@ -117,5 +124,5 @@ def growth_facts(look: Look, since_at: datetime) -> list[Fact]:
         if now >= before * GROWN_FACTOR and now - before >= 10:
             name = consumer.name or "callers-without-a-key"
             text = f"{name} grew from {before:.0f} to {now:.0f} requests a minute"
-            grown.append((now - before, Fact(text, LOGS, look.logs_end_at)))
+            grown.append((now - before, Fact(text, LOGS, detail.window.end_at)))
     return [fact for _, fact in sorted(grown, key=lambda item: -item[0])[:3]]

@@ -37,12 +37,13 @@ class ModelFailures:
 
 def find_failing(look: Look) -> Iterator[Finding]:
     """Backends whose answers are server errors, or that give none."""
+    erring = {s.name for s in look.erring}
     for status in look.backends:
-        if is_drained(status):
+        by_model = _model_failures(status)
+        if (by_model is None and status.name not in erring) or is_drained(status):
             continue
         errors = [e for e in look.errors_of(status) if _is_failure(e)]
         by_callers = find_errors(errors, status.load.caller_requests, look) if errors else None
-        by_model = _model_failures(status)
         if by_callers is None and by_model is None:
             continue
         connection = by_callers is not None and all(e.reason in CONNECTION_REASONS for e in by_callers.series)
@@ -61,8 +62,9 @@ def _is_failure(error: ErrorSeries) -> bool:
 def _model_failures(status: BackendStatus) -> ModelFailures | None:
     end = status.load.metrics_until_at
     for deployment in status.load.deployments:
-        newest = values_until(deployment.failed, end)[-2:]
-        if not any(v and v >= 2 for v in newest):
+        if not any(deployment.failed.values[-3:]) or not any(
+            v and v >= 2 for v in values_until(deployment.failed, end)[-2:]
+        ):
             continue
         length = len(values_until(deployment.requests, end))
         failed = aligned(deployment.failed, deployment.requests.start_at, length)

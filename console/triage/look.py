@@ -44,6 +44,7 @@ class Look:
                 self._pools.setdefault(member.backend_name, []).append(pool)
         self._by_name = {status.name: status for status in self.backends}
         self._requests: Series | None = None
+        self.growth: dict[datetime, list[Fact]] = {}
 
     # -- callers -------------------------------------------------------------------------------------------------
 
@@ -65,6 +66,11 @@ class Look:
         if errors and self._hosts[status.backend.host] > 1:
             return [e for e in errors if e.backend == status.name.lower()]
         return errors
+
+    @property
+    def erring(self) -> Sequence[BackendStatus]:
+        """Backends whose callers got any error in the hour."""
+        return [s for s in self.backends if s.backend.host in self._errors] if self._errors else ()
 
     @property
     def errors_without_backend(self) -> Sequence[ErrorSeries]:

@@ -72,8 +72,10 @@ def aligned(series: Series | None, start_at: datetime, length: int) -> list[floa
     """Counts of `length` minutes from `start_at`; what is not known counts as none."""
     if series is None:
         return [0.0] * length
-    offset = index_at(series, start_at)
     values = series.values
+    if series.start_at == start_at and len(values) == length:
+        return [v or 0.0 for v in values]
+    offset = index_at(series, start_at)
     return [(values[i + offset] or 0.0) if 0 <= i + offset < len(values) else 0.0 for i in range(length)]
 
 

@@ -30,6 +30,8 @@ def find_quota_reached(look: Look) -> Iterator[Finding]:
         end = status.load.metrics_until_at
         worst: tuple[Run, ModelLoad] | None = None
         for load in status.load.deployments:
+            if not any(load.throttled.values[-3:]):
+                continue
             newest = values_until(load.throttled, end)[-2:]
             if not any(v and v >= REFUSED_AT_LEAST for v in newest):
                 continue

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from console.domain.finding import Action, ActionKind, ChartRef, Fact, Finding, Severity
 from console.domain.health import SATURATED_RATIO, THROTTLED_RATIO, Evidence, percent
+from console.domain.load import BackendLoad
 from console.domain.snapshot import BackendStatus
 from console.triage.consumers import growth_facts
 from console.triage.look import METRICS, Look, change_fact, is_drained, is_ptu
@@ -31,6 +32,8 @@ def find_saturated(look: Look) -> Iterator[Finding]:
         load = status.load
         if not is_ptu(status) or load.metrics_until_at is None:
             continue
+        if not _may_be_full(load):
+            continue
         newest = values_until(load.model_throttled, load.metrics_until_at)[-2:]
         full = values_until(load.utilization, load.metrics_until_at)[-2:]
         if not any(v and v >= REFUSED_AT_LEAST for v in newest) and not any(v and v >= SATURATED_RATIO for v in full):
@@ -38,6 +41,14 @@ def find_saturated(look: Look) -> Iterator[Finding]:
         run = _saturation(status)
         if run is not None and not is_drained(status):
             yield _finding(look, status, run)
+
+
+def _may_be_full(load: BackendLoad) -> bool:
+    """A quick look at the newest minutes: most backends of a large fleet are not full."""
+    refused, used = load.model_throttled, load.utilization
+    return (refused is not None and any(refused.values[-3:])) or (
+        used is not None and any(v is not None and v >= SATURATED_RATIO for v in used.values[-3:])
+    )
 
 
 def _saturation(status: BackendStatus) -> Run | None:
@@ -126,8 +137,9 @@ def _evidence(look: Look, status: BackendStatus, run: Run) -> tuple[Fact, ...]:
     ):
         if figure.value is not None:
             facts.append(Fact(words.format(percent(figure.value)), figure.source, figure.observed_at))
+    places = {m.pool_name for m in status.memberships}
     for pool in look.snapshot.pools:
-        if pool.spilled_ratio and any(m.backend_name == status.name for m in pool.members):
+        if pool.spilled_ratio and pool.pool.name in places:
             spilled = f"{percent(pool.spilled_ratio, 0)} of {pool.pool.name} is served behind its first priority"
             facts.append(Fact(spilled, METRICS, load.metrics_until_at))
     facts += growth_facts(look, run.since_at)

@@ -28,8 +28,10 @@ def find_silent(look: Look) -> Iterator[Finding]:
     """Backends that stopped answering, with where and since when."""
     for status in look.backends:
         load = status.load
+        if load.requests is None or not load.deployments:
+            continue
         values = values_until(load.requests, load.metrics_until_at)
-        if len(values) < 5 or not load.deployments:
+        if len(values) < 5:
             continue
         newest, before_it = values[-1] or 0.0, values[-2] or 0.0
         if newest > 0.75 * (before_it or newest) and newest > 0 and before_it > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from console.domain.callers import LatencySeries
@@ -22,20 +23,32 @@ def find_slow(look: Look, full: frozenset[str]) -> Iterator[Finding]:
     if look.detail is None:
         return
     by_host: dict[str, list[LatencySeries]] = {}
+    quickest: dict[str, float] = {}
     for latency in look.detail.latencies:
         by_host.setdefault(latency.host, []).append(latency)
+        recent = [v for v in latency.p75_ms.values[-3:] if v is not None]
+        if recent:
+            operation = latency.operation
+            quickest[operation] = min(quickest.get(operation, math.inf), *recent)
     for status in look.backends:
-        own = by_host.get(status.backend.host)
-        if own is None or status.name in full or is_drained(status):
-            continue
-        for latency in own:
+        for latency in by_host.get(status.backend.host, ()):
             newest = max((v for v in latency.p75_ms.values[-2:] if v is not None), default=0.0)
-            if newest < SLOW_FROM_MS or (latency.backend and latency.backend != status.name.lower()):
+            if newest < SLOW_FROM_MS or not _stands_out(latency, newest, quickest):
+                continue
+            if status.name in full or is_drained(status) or latency.backend not in ("", status.name.lower()):
                 continue
             found = _slow(look, status, latency, by_host)
             if found is not None:
                 yield found
                 break
+
+
+def _stands_out(latency: LatencySeries, newest: float, quickest: dict[str, float]) -> bool:
+    """A quick look: slower than anybody who serves the operation, or than it was itself."""
+    if newest >= quickest.get(latency.operation, 0.0) * PEER_FACTOR:
+        return True
+    least = min([v for v in latency.p75_ms.values[::6] if v is not None], default=newest)
+    return newest >= least * SLOW_FACTOR
 
 
 def _slow(
