@@ -28,6 +28,7 @@ Usage: deploy-bicep.sh --username U --location REGION --ptuEndpoint1 URL
       --publisher-email MAIL   where API Management sends its notifications
       --resource-group NAME    resource group to create or use (default: derived from the username)
       --no-operator-role       do not create the custom role for operators
+      --parameters FILE        take the answers of this parameters file; options behind it have the last word
   -o, --output FILE            where the outputs go (default output.json here)
   -w, --what-if                show what would change, then stop
   -y, --yes                    do not ask
@@ -81,7 +82,7 @@ while (($# > 0)); do
             ;;
         -u | --username | -l | --location | -p | --ptuEndpoint1 | -1 | --paygEndpoint1 | -2 | --paygEndpoint2) ;;
         -f | --policyFragment | -s | --sku | --sku-capacity | -a | --account-id | --drained-backends) ;;
-        --publisher-name | --publisher-email | --resource-group | -o | --output) ;;
+        --publisher-name | --publisher-email | --resource-group | --parameters | -o | --output) ;;
         -*) refuse "unknown option $option (--help lists them)" ;;
         *) refuse "unexpected argument $option (--help says what is expected)" ;;
     esac
@@ -106,6 +107,14 @@ while (($# > 0)); do
         --publisher-name) publisher_name=$value ;;
         --publisher-email) publisher_email=$value ;;
         --resource-group) resource_group=$value ;;
+        --parameters)
+            command -v python3 >/dev/null 2>&1 || refuse "python3 is needed to read the parameters; install it first"
+            [[ -r $value ]] || refuse "--parameters $value cannot be read"
+            saved=()
+            while IFS= read -r -d '' part; do saved+=("$part"); done < <(deployment_json options "$value" 2>/dev/null)
+            ((${#saved[@]} > 0)) || refuse "--parameters $value is no parameters file of this template"
+            set -- "${saved[@]}" "$@"
+            ;;
         -o | --output) output=$value ;;
     esac
 done

@@ -103,6 +103,39 @@ def parameters(arguments: list[str]) -> str:
     return json.dumps(document, indent=2)
 
 
+OPTION_BY_PARAMETER = {
+    "username": "--username",
+    "location": "--location",
+    "ptuEndpoint1": "--ptuEndpoint1",
+    "paygEndpoint1": "--paygEndpoint1",
+    "paygEndpoint2": "--paygEndpoint2",
+    "policyFragment": "--policyFragment",
+    "sku": "--sku",
+    "skuCapacity": "--sku-capacity",
+    "accountResourceIds": "--account-id",
+    "drainedBackends": "--drained-backends",
+    "capabilityApis": "--capability-apis",
+    "deployOperatorRole": "--no-operator-role",
+    "publisherName": "--publisher-name",
+    "publisherEmail": "--publisher-email",
+    "resourceGroupName": "--resource-group",
+}
+
+
+def options(arguments: list[str]) -> str:
+    """FILE: a parameters file as the script's options, `--name=value`, with a NUL behind each."""
+    with open(arguments[0], encoding="utf-8") as file:
+        entries = json.load(file)["parameters"]
+    told: list[str] = []
+    for name, entry in entries.items():
+        option, value = OPTION_BY_PARAMETER[name], entry["value"]
+        if name in ("capabilityApis", "deployOperatorRole"):
+            told += [option] if value is (name == "capabilityApis") else []
+        else:
+            told += [f"{option}={part}" for part in (value if isinstance(value, list) else [value])]
+    return "".join(f"{part}\0" for part in told)
+
+
 def outputs(arguments: list[str]) -> str:
     """The outputs of a finished deployment, name to value."""
     found = json.load(sys.stdin)["properties"]["outputs"] or {}
@@ -203,6 +236,7 @@ COMMANDS: dict[str, Callable[[list[str]], str]] = {
     "service": service,
     "named-value": named_value,
     "parameters": parameters,
+    "options": options,
     "outputs": outputs,
     "next-steps": next_steps,
     "failed-modules": failed_modules,
@@ -220,7 +254,7 @@ def main() -> int:
         print(f"az answered something unexpected ({type(error).__name__}: {error})")
         return 1
     if answer:
-        print(answer)
+        print(answer, end="" if answer.endswith("\0") else "\n")
     return 0
 
 

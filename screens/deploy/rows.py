@@ -188,7 +188,11 @@ def _tree(steps: Sequence[Operation], width: int, longest: float, depth: int, is
             continue
         mark, tone = _STATE_MARKS.get(step.state, ("▸", Tone.ACCENT))
         name = visible(step.short_name)
-        kind = f"{len(step.nested)} resources" if step.is_module else visible(step.short_type)
+        kind = (
+            f"{len(step.nested)} resource{'s' if len(step.nested) != 1 else ''}"
+            if step.is_module
+            else visible(step.short_type)
+        )
         seconds = step.duration_seconds
         drawn = bar(min(1.0, (seconds or 0.0) / longest), BAR_COLUMNS) if longest > 0 else ""
         right = (

@@ -40,7 +40,7 @@ class DeployScreen(Room):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "go on", id="deploy.go-on", tooltip="Do what the step offers"),
-        Binding("ctrl+g", "go_on", "go on", id="deploy.go-on-now", tooltip="Go on with these answers"),
+        Binding("ctrl+g", "go_on", "go on", id="deploy.go-on-now", tooltip="Go on with these answers", show=False),
         Binding("e", "edit", "answers", id="deploy.edit", tooltip="Back to the answers"),
         Binding("c", "check", "check again", id="deploy.check", tooltip="Check everything again"),
         Binding("x", "cancel", "cancel it", id="deploy.cancel", tooltip="Ask Azure to cancel the running deployment"),
@@ -206,6 +206,8 @@ class DeployScreen(Room):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offered is what can be done now."""
         run = self.run
+        if action == "go_on":
+            return bool(self._offer()) or self.looked_at in (Step.PARAMETERS, Step.HAND_OVER)
         if action == "cancel":
             return run.is_watching
         if action == "check":

@@ -6,7 +6,7 @@ validate 200/202 with Location, cancel 204, delete 202/204; HEAD tells existence
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from simulator.deployments.whatif import what_if_changes
 from simulator.deployments.wire import read_json
 from simulator.resources.errors import ArmError
 from simulator.resources.router import ArmRequest, ArmResponse, arm_router
+from simulator.resources.settings import arm_settings
 
 if TYPE_CHECKING:
     from simulator.world import World
@@ -185,12 +186,17 @@ class _Api:
 
     @staticmethod
     def _what_if_headers(request: ArmRequest, path: str) -> dict[str, str]:
-        return {"Location": f"{request.base_url}{path}?api-version={request.api_version}", "Retry-After": "1"}
+        return {
+            "Location": f"{request.base_url}{path}?api-version={request.api_version}",
+            "Retry-After": _pause(request),
+        }
 
-    def what_if_result(self, request: ArmRequest) -> ArmResponse:
+    def what_if_result(self, request: ArmRequest) -> Generator[float, None, ArmResponse]:
         result = self._what_ifs.get(request.parameters["resultId"])
         if result is None:
             raise ArmError(404, "WhatIfResultNotFound", "The what-if result is not known or has expired.")
+        if arm_settings(request.world).polls_wait and self._room.world.now < result.ready_at:
+            yield result.ready_at - self._room.world.now
         if self._room.world.now < result.ready_at:
             return ArmResponse(202, None, self._what_if_headers(request, request.path))
         return ArmResponse(200, result.body)
@@ -258,6 +264,11 @@ class _Api:
 
     def export(self, request: ArmRequest) -> ArmResponse:
         return ArmResponse(200, {"template": self._record(request).template})
+
+
+def _pause(request: ArmRequest) -> str:
+    """`Retry-After` in whole seconds, as the clients want it here."""
+    return str(int(arm_settings(request.world).retry_after_seconds))
 
 
 def _scope(request: ArmRequest) -> str:

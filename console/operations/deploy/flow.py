@@ -148,13 +148,13 @@ class DeployFlow:
         )
 
     def remember(self, choices: Choices) -> Path:
-        """Keep the answers for the next start; the file is one the script accepts too.
+        """Keep the answers for the next start, but what is drained now; the file is one the script accepts too.
 
         Raises:
             UsageError: it cannot be written.
         """
         path = self.folder / self.profile.subscription_id / f"{deployment_name(choices)}{SUFFIX}"
-        save_parameters(choices, path)
+        save_parameters(replace(choices, drained_backends=""), path)
         return path
 
     def remembered(self) -> tuple[Choices, ...]:

@@ -163,8 +163,11 @@ def _kind_of(field_name: str) -> type:
 
 
 def parameters_document(choices: Choices) -> dict[str, Any]:
-    """A parameters file's content."""
-    entries = {name: {"value": value} for name, value in to_parameters(choices).items()}
+    """A parameters file's content. That nothing is drained is left out: it is true now, not when the file is used."""
+    values = to_parameters(choices)
+    if values["drainedBackends"] == NO_DRAIN:
+        del values["drainedBackends"]
+    entries = {name: {"value": value} for name, value in values.items()}
     return {"$schema": SCHEMA, "contentVersion": "1.0.0.0", "parameters": entries}
 
 
