@@ -23,6 +23,7 @@ from console.clock import Clock, SystemClock
 from console.domain.snapshot import GatewaySnapshot, Level, Problem, Verdict
 from screens.engine import EngineLike, OpenEngine
 from screens.spans import visible
+from screens.terminal import leave_with_terminal
 from screens.widgets.tones import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -378,6 +379,7 @@ def run_app(
 
     Without an engine the welcome screen stands; `open_demo` is what its offer does, at once with `starts_demo`.
     """
+    leave_with_terminal()
     app = ConsoleApp(engine, open_demo=open_demo, profile_path=profile_path, starts_demo=starts_demo)
     result = app.run()
     return result if result is not None else (app.return_code or 0)
