@@ -1,8 +1,8 @@
 """Leaving when the terminal goes.
 
-A closed window or a lost connection hangs up the terminal. Textual's writer then stops for ever and its reader spins, so
-a console would stay behind at full speed. This watch waits for the hang-up, at no cost, and ends the process as the
-signal of that name would.
+A closed window or a lost connection hangs up the terminal. Textual's writer then stops for ever and its reader
+spins: a console would stay behind at full speed. This watch waits for the hang-up, at no cost, and ends the process
+as the signal of that name would.
 """
 
 from __future__ import annotations
