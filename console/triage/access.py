@@ -77,7 +77,8 @@ def _missing(look: Look, status: BackendStatus, run: ErrorRun) -> Finding:
     account = status.account.name if status.account is not None else status.backend.host
     instead = next((p.name for p in (look.snapshot.gateway.pools if look.snapshot.gateway else ())), "")
     routed = f"Route {run.api_names or 'its callers'} to {instead}" if instead else "Route its callers elsewhere"
-    advice = f"{routed}, or create the model deployment in {account} again"
+    again = f"create the model deployment in {account} again"
+    advice = f"C{again[1:]}" if look.rest_of_pools(status) else f"{routed}, or {again}"
     return _refused(look, status, run, "deployment missing", "has no such model deployment (404)", hit, advice)
 
 
@@ -93,7 +94,8 @@ def _refused(
         )
     ]
     if look.rest_of_pools(status):
-        actions.append(Action(ActionKind.DRAIN, f"Drain {status.name} until it lets the gateway in", status.name))
+        until = "has the deployment again" if symptom == "deployment missing" else "lets the gateway in"
+        actions.insert(0, Action(ActionKind.DRAIN, f"Drain {status.name} until it {until}", status.name))
     return Finding(
         symptom=symptom,
         subject=status.name,

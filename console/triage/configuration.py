@@ -23,6 +23,11 @@ _NOT_BY_POLICY = frozenset({"ClientConnectionFailure", *CONNECTION_REASONS})
 def find_broken_configuration(look: Look) -> Iterator[Finding]:
     """Errors of the gateway's own making; with the change they followed, if there was one."""
     own = [e for e in look.errors_without_backend if not e.backend_status_code and e.reason not in _NOT_BY_POLICY]
+    lost = [e for e in look.errors_of_strangers if e.status_code >= 500]
+    run = find_errors(lost, look.caller_requests, look) or find_errors(lost, None, look)
+    if run is not None:
+        yield _finding(look, run, _culprit(look, run))
+        return
     failing = [e for e in own if e.status_code == 500 or 500 < e.status_code != 503]
     run = find_errors(failing, look.caller_requests, look)
     if run is not None:

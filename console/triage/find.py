@@ -32,6 +32,13 @@ def find_all(snapshot: GatewaySnapshot) -> tuple[Finding, ...]:
         *find_unauthorized(look),
         *find_missing(look),
         *find_failing(look),
+    ]
+    named = frozenset(f.subject for f in found)
+    if not any(f.symptom == "failing" and look.status(f.subject) is None for f in found):
+        # Requests that the gateway itself fails reach no backend: their silence is explained.
+        found += [f for f in find_silent(look) if f.subject not in named]
+    look.troubled = frozenset(f.subject for f in found)
+    found += [
         *find_flooding(look),
         *find_gateway_refusals(look),
         *find_quota_reached(look),
@@ -40,10 +47,6 @@ def find_all(snapshot: GatewaySnapshot) -> tuple[Finding, ...]:
         *find_forgotten_drains(look),
         *find_blindness(look),
     ]
-    named = frozenset(f.subject for f in found)
-    if not any(f.symptom == "failing" and look.status(f.subject) is None for f in found):
-        # Requests that the gateway itself fails reach no backend: their silence is explained.
-        found += [f for f in find_silent(look) if f.subject not in named]
     full = frozenset(f.subject for f in found if f.symptom in ("saturated", "quota", "native spillover"))
     found += find_slow(look, full)
     explained = frozenset(f.subject for f in found)

@@ -44,6 +44,8 @@ class Look:
                 self._pools.setdefault(member.backend_name, []).append(pool)
         self._by_name = {status.name: status for status in self.backends}
         self._requests: Series | None = None
+        self.troubled: frozenset[str] = frozenset()
+        """Backends with a finding that makes them no place to send more to."""
         self.growth: dict[datetime, list[Fact]] = {}
 
     # -- callers -------------------------------------------------------------------------------------------------
@@ -71,6 +73,11 @@ class Look:
     def erring(self) -> Sequence[BackendStatus]:
         """Backends whose callers got any error in the hour."""
         return [s for s in self.backends if s.backend.host in self._errors] if self._errors else ()
+
+    @property
+    def errors_of_strangers(self) -> Sequence[ErrorSeries]:
+        """Errors of hosts that no known backend leads to: a backend or policy was changed since it was read."""
+        return [e for host, errors in self._errors.items() if host and host not in self._hosts for e in errors]
 
     @property
     def errors_without_backend(self) -> Sequence[ErrorSeries]:
@@ -131,7 +138,8 @@ class Look:
         with_room = [
             (s.load.utilization_ratio.value if s.load.utilization_ratio.value is not None else 0.5, s.name, s)
             for s in statuses
-            if s.health.state in (HealthState.HEALTHY, HealthState.IDLE, HealthState.BUSY)
+            if s.name not in self.troubled
+            and s.health.state in (HealthState.HEALTHY, HealthState.IDLE, HealthState.BUSY)
             and (s.load.utilization_ratio.value or 0.0) < 0.85
         ]
         return min(with_room, key=lambda item: item[:2])[2] if with_room else None

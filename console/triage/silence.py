@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from console.domain.change import GATEWAY_KINDS
 from console.domain.finding import Action, ActionKind, ChartRef, Fact, Finding, Severity
 from console.domain.health import Evidence, HealthState, Probe
 from console.domain.snapshot import BackendStatus
@@ -21,6 +22,10 @@ IMPROBABLE = 1e-4
 """Chance of so few requests in a minute, were they as many as before, below which they are held to have stopped."""
 WITNESSED = 0.02
 """The same when a probe began to fail: two weak signs make one strong one."""
+THINNED_FROM = 15.0
+THINNED_RATIO = 0.7
+TAKEN_OVER_RATIO = 1.2
+"""Part of its requests is lost when it keeps at most 70 % of at least 15 a minute while a peer gets 20 % more."""
 RANK = 16
 
 
@@ -34,6 +39,10 @@ def find_silent(look: Look) -> Iterator[Finding]:
         if len(values) < 5:
             continue
         newest, before_it = values[-1] or 0.0, values[-2] or 0.0
+        thinned = _thinned(look, status, values)
+        if thinned is not None:
+            yield _losing(look, status, *thinned)
+            continue
         if newest > 0.75 * (before_it or newest) and newest > 0 and before_it > 0:
             continue
         found = _silence(look, status, values)
@@ -69,6 +78,68 @@ def _silence(look: Look, status: BackendStatus, values: tuple[float | None, ...]
     elif quiet_minutes < 2 or chance > IMPROBABLE or not look.peers(status) or not _others_go_on(look, status, began):
         return None
     return began, before
+
+
+def _thinned(look: Look, status: BackendStatus, values: tuple[float | None, ...]) -> tuple[int, float, str] | None:
+    """(first thin minute, requests before, the peer that took over), None when it gets what it got.
+
+    Some of its calls are lost on the way: a retry takes them to its peers, and only the shares tell.
+    """
+    newest, before_it = values[-1] or 0.0, values[-2] or 0.0
+    if not newest or not before_it:
+        return None
+    earlier = sum(v or 0.0 for v in values[-12:-3]) / 9
+    if earlier < THINNED_FROM or max(newest, before_it) > earlier * THINNED_RATIO or is_drained(status):
+        return None
+    first = len(values)
+    while first > 0 and (values[first - 1] or 0.0) <= earlier * 0.8:
+        first -= 1
+    before = usual(values, first)
+    if before is None or before < THINNED_FROM or max(newest, before_it) > before * THINNED_RATIO:
+        return None
+    span = values[first:]
+    if _poisson_at_most(sum(v or 0.0 for v in span), before * len(span)) > IMPROBABLE:
+        return None
+    since_at = (status.load.requests.start_at if status.load.requests else look.now) + first * MINUTE
+    if look.changes_before(since_at, GATEWAY_KINDS):
+        return None
+    for peer in look.peers(status):
+        taken = values_until(peer.load.requests, status.load.metrics_until_at)
+        was = usual(taken, first)
+        if was and sum(v or 0.0 for v in taken[-2:]) / 2 >= was * TAKEN_OVER_RATIO:
+            return first, before, peer.name
+    return None
+
+
+def _losing(look: Look, status: BackendStatus, first: int, before: float, peer: str) -> Finding:
+    load = status.load
+    assert load.requests is not None
+    since_at = load.requests.start_at + first * MINUTE
+    values = values_until(load.requests, load.metrics_until_at)
+    now = sum(v or 0.0 for v in values[-2:]) / 2
+    facts = [
+        Fact(f"answered requests fell from {before:.0f} a minute to {now:.0f}", METRICS, load.metrics_until_at),
+        Fact(f"{peer} took over what it lost", METRICS, load.metrics_until_at),
+    ]
+    probe = status.probe
+    if probe is not None and _failing(probe):
+        facts.append(Fact(f"from here: {probe.error or f'HTTP {probe.status_code}'}", "probe", probe.at))
+    return Finding(
+        symptom="losing calls",
+        subject=status.name,
+        title=f"{status.name} loses part of its calls on the way; its callers are served by {peer}",
+        severity=Severity.WARNING,
+        since_at=since_at,
+        confidence=Evidence.INFERRED,
+        actions=(
+            Action(ActionKind.DRAIN, f"Drain {status.name} until it answers everything again", status.name),
+            Action(ActionKind.ADVICE, "Look at its breaker and at connections to its host"),
+        ),
+        hit_ratio=look.hit_ratio([e.counts for e in look.errors_of(status) if e.status_code >= 500], since_at),
+        evidence=tuple(facts),
+        charts=(ChartRef("requests", status.name), ChartRef("requests", peer)),
+        rank=RANK + 2,
+    )
 
 
 def _failing(probe: Probe | None) -> bool:

@@ -21,7 +21,7 @@ STEP_SECONDS = 30.0
 BEFORE_SECONDS = 10 * 60.0
 LEAD_SECONDS = 60.0
 HEALING_STEP_SECONDS = 60.0
-WATCHED_FEEDS = ("metrics", "traffic", "consumers", "probes", "activity")
+WATCHED_FEEDS = ("metrics", "traffic", "consumers", "probes", "activity", "topology")
 
 
 @dataclass(frozen=True)
