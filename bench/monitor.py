@@ -25,14 +25,14 @@ ROWS = 1_000_000
 ACCOUNTS = 50
 
 
-def best_ms(action: Callable[[], object], rounds: int = 7) -> float:
-    """The fastest of some rounds, in milliseconds."""
-    fastest = float("inf")
+def best_ms(action: Callable[[], object], rounds: int = 9) -> str:
+    """The fastest of some rounds in milliseconds: by the clock, and in CPU time of all threads."""
+    wall = cpu = float("inf")
     for _ in range(rounds):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         action()
-        fastest = min(fastest, time.perf_counter() - began)
-    return fastest * 1000.0
+        wall, cpu = min(wall, time.perf_counter() - began), min(cpu, time.process_time() - used)
+    return f"{wall * 1000.0:.0f} ms (CPU {cpu * 1000.0:.0f} ms)"
 
 
 def fleet_query(now: datetime, hours: int = 30) -> str:
@@ -109,7 +109,7 @@ def bench_logs() -> None:
 
     fleet = best_ms(ask)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"fleet query over {ROWS:,} rows (24 h, {ask():,} bytes): {fleet:.0f} ms; process {memory:.0f} MiB at most")
+    print(f"fleet query over {ROWS:,} rows (24 h, {ask():,} bytes): {fleet}; process {memory:.0f} MiB at most")
 
 
 def bench_metrics() -> None:
@@ -159,7 +159,7 @@ def bench_metrics() -> None:
     def ask() -> int:
         return len(world.run(world.network.send(HttpRequest("POST", host, path, query, {}, body))).body)
 
-    print(f"metrics:getBatch, {ACCOUNTS} accounts, 60 minutes ({ask():,} bytes): {best_ms(ask):.0f} ms")
+    print(f"metrics:getBatch, {ACCOUNTS} accounts, 60 minutes ({ask():,} bytes): {best_ms(ask)}")
 
 
 def main() -> None:
