@@ -23,6 +23,7 @@ from console.errors import ConsoleError
 if TYPE_CHECKING:
     from console.commands.setting import Setting
     from console.engine import Engine
+    from console.replay import ReplayEngine
     from console.simulator_process import SimulatorOptions
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -123,6 +124,13 @@ def _open_console(setting: Setting) -> int:
     from console.engine import open_engine
 
     return _run_screens(open_engine(setting.profile()), setting)
+
+
+def run_replay(engine: ReplayEngine) -> int:
+    """The screens on a recording. Returns the exit code."""
+    from screens.app import run_replay as run
+
+    return run(engine)
 
 
 def _run_screens(

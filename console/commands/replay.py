@@ -44,7 +44,7 @@ def replay(path: Path, speed: float, moment: str, as_json: bool) -> None:
         click.echo(f"REPLAY of {path.name} at {now:%Y-%m-%d %H:%M:%S}Z")
         click.echo(status_text(engine.store.current, now), nl=False)
     else:
-        from screens.app import run_replay
+        from console.cli import run_replay
 
         raise SystemExit(run_replay(engine))
 
