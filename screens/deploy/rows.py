@@ -254,7 +254,11 @@ def hand_over_lines(run: DeployRun, width: int) -> list[Cell]:
     return [
         *lines,
         (),
-        (Span("Enter", Tone.KEY, "screen.go_on"), Span(f"  opens the Fleet on it and {words}", Tone.PLAIN)),
+        *wrap(
+            (Span("Enter", Tone.KEY, "screen.go_on"), Span(f"  opens the Fleet on it and {words}", Tone.PLAIN)),
+            width,
+            indent=7,
+        ),
     ]
 
 
