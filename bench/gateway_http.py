@@ -173,7 +173,7 @@ async def load(base_url: str, request: bytes, seconds: float) -> Tally:
     where = urlsplit(base_url)
     loop = asyncio.get_running_loop()
     made = [
-        await loop.create_connection(lambda: Connection(request, tally), where.hostname, where.port)
+        await loop.create_connection(lambda: Connection(request, tally), where.hostname or "", where.port or 80)
         for _ in range(CONNECTIONS)
     ]
     await asyncio.sleep(seconds)
