@@ -54,7 +54,16 @@ class Simulator:
     def __init__(self, folder: Path) -> None:
         scenario = folder / "gateway-load.toml"
         scenario.write_text(SCENARIO)
-        command = [sys.executable, "-m", "simulator", "--exit-with-stdin", "--history", "60s", "--scenario", scenario]
+        command = [
+            sys.executable,
+            "-m",
+            "simulator",
+            "--exit-with-stdin",
+            "--history",
+            "60s",
+            "--scenario",
+            str(scenario),
+        ]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.ready: dict[str, Any] = {}
