@@ -95,7 +95,7 @@ def plan_drain(snapshot: GatewaySnapshot, backend_name: str) -> DrainPlan:
         _guard_other_drains(others),
         _guard_somewhere_to_go(changes, aware, bypassing),
         *(_guard_last_member(snapshot, change) for change in changes),
-        _guard_capacity(prediction),
+        _guard_capacity(prediction, is_production=snapshot.is_production),
         *(_guard_bypass(route) for route in bypassing),
     )
     return DrainPlan(
@@ -191,7 +191,7 @@ def _count(routable: list[str]) -> str:
     return "1 routable member" if len(routable) == 1 else f"{len(routable)} routable members"
 
 
-def _guard_capacity(prediction: Prediction) -> Guard:
+def _guard_capacity(prediction: Prediction, *, is_production: bool) -> Guard:
     over = [
         s
         for s in prediction.survivors
@@ -203,7 +203,10 @@ def _guard_capacity(prediction: Prediction) -> Guard:
         )
         return Guard("capacity", GuardVerdict.REFUSED, f"survivors cannot carry it: {names}")
     if prediction.unknown:
-        return Guard("capacity", GuardVerdict.WARNING, f"capacity not verified: {prediction.unknown[0]}")
+        # Where it counts, not knowing is a no: whoever knows better says so with a reason.
+        verdict = GuardVerdict.REFUSED if is_production else GuardVerdict.WARNING
+        more = f" and {len(prediction.unknown) - 3} more" if len(prediction.unknown) > 3 else ""
+        return Guard("capacity", verdict, f"capacity not verified: {', '.join(prediction.unknown[:3])}{more}")
     tight = [s for s in prediction.survivors if s.predicted_ratio is not None and s.predicted_ratio > TIGHT_RATIO]
     if tight:
         names = ", ".join(f"{s.backend_name} at {s.predicted_ratio:.0%}" for s in tight)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from console.domain.compose import TRAFFIC_MAY_RETURN
 from console.domain.gateway import BackendKind, ModelDeployment, Pool, PoolMember
+from console.domain.health import HealthState
 from console.domain.load import ModelLoad, Window, mean
 from console.domain.snapshot import BackendStatus, GatewaySnapshot
 
@@ -32,7 +34,10 @@ class SurvivorLoad:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Loads of the survivors, and what found no room: tokens per minute beyond every survivor's capacity."""
+    """Loads of the survivors, and what found no room: tokens per minute beyond every survivor's capacity.
+
+    `unknown`: what would have to be known to say that they have room; with anything in it, nothing is proven.
+    """
 
     survivors: tuple[SurvivorLoad, ...]
     unplaced_tokens_per_minute: float
@@ -59,8 +64,9 @@ def predict_load(snapshot: GatewaySnapshot, backend_name: str, *, window: Window
     if leaving is None or snapshot.gateway is None:
         return Prediction((), 0.0, ("no figures of this backend",))
     tokens_per_ptu = _tokens_per_ptu(snapshot.backends, window)
+    away = _on_the_way_out(snapshot) | {backend_name}
     seats: dict[tuple[str, str], _Seat] = {}
-    unplaced, unknown = 0.0, []
+    unplaced, unknown = 0.0, _unseen(snapshot, leaving, away, window)
     for load in leaving.load.deployments:
         served = mean(load.tokens.within(window))
         if served is None:
@@ -69,12 +75,13 @@ def predict_load(snapshot: GatewaySnapshot, backend_name: str, *, window: Window
         pools = [
             pool
             for pool, _ in snapshot.gateway.pools_of(backend_name)
-            if any(_serves(snapshot, m.backend_name, load.deployment_name) for m in _others(pool, backend_name))
+            if any(_serves(snapshot, m.backend_name, load.deployment_name) for m in _others(pool, away))
         ]
-        if served > 0 and not pools and snapshot.gateway.pools_of(backend_name):
+        if not pools and _is_somebody_missed(snapshot, backend_name, away):
             unplaced += served  # a backend in no pool is named directly: its traffic stays and asks nobody for room
         for pool in pools:
-            unplaced += _place(snapshot, pool, backend_name, load, served / len(pools), seats, tokens_per_ptu, window)
+            share = served / len(pools)
+            unplaced += _place(snapshot, pool, backend_name, away, load, share, seats, tokens_per_ptu, window)
     unknown += [
         f"capacity of {seat.deployment.name} on {seat.backend.name} is not known"
         for seat in seats.values()
@@ -83,8 +90,56 @@ def predict_load(snapshot: GatewaySnapshot, backend_name: str, *, window: Window
     return Prediction(tuple(_survivor(seat) for seat in seats.values()), unplaced, tuple(dict.fromkeys(unknown)))
 
 
-def _others(pool: Pool, backend_name: str) -> Iterable[PoolMember]:
-    return [m for m in pool.members if m.backend_name != backend_name]
+def _on_the_way_out(snapshot: GatewaySnapshot) -> set[str]:
+    """Backends that are drained or being drained: they take nothing over."""
+    away = {d.backend_name for d in snapshot.drains if d.condition not in TRAFFIC_MAY_RETURN}
+    away |= {b.name for b in snapshot.backends if b.health.state in (HealthState.DRAINING, HealthState.DRAINED)}
+    return away | (set(snapshot.gateway.drained_backends) if snapshot.gateway is not None else set())
+
+
+def _others(pool: Pool, away: set[str]) -> list[PoolMember]:
+    return [m for m in pool.members if m.backend_name not in away]
+
+
+def _survivors(snapshot: GatewaySnapshot, backend_name: str, away: set[str]) -> list[str]:
+    """Names of those that share a pool with the backend and stay, each once."""
+    pools = snapshot.gateway.pools_of(backend_name) if snapshot.gateway is not None else ()
+    return list(dict.fromkeys(m.backend_name for pool, _ in pools for m in _others(pool, away)))
+
+
+def _unseen(snapshot: GatewaySnapshot, leaving: BackendStatus, away: set[str], window: Window) -> list[str]:
+    """What no source told: the traffic that leaves, and accounts and traffic of those that stay."""
+    unknown = []
+    if not leaving.load.deployments and not _is_quiet(leaving):
+        unknown.append(f"traffic of {leaving.name} is not known")
+    for name in _survivors(snapshot, leaving.name, away):
+        status = snapshot.backend(name)
+        if status is None or status.account is None or not status.account.deployments:
+            unknown.append(f"capacity of {name} is not known")
+        elif not _is_traffic_known(status, window):
+            unknown.append(f"traffic of {name} is not known")
+    return unknown
+
+
+def _is_traffic_known(status: BackendStatus, window: Window) -> bool:
+    if any(mean(load.tokens.within(window)) is not None for load in status.load.deployments):
+        return True
+    return status.load.tokens_per_minute.value is not None or _is_quiet(status)
+
+
+def _is_quiet(status: BackendStatus) -> bool:
+    """Whether nothing comes: somebody says so, or metrics answered and hold no deployment of the account."""
+    if status.load.requests_per_minute.value is not None:
+        return status.load.requests_per_minute.value == 0
+    return status.load.metrics_until_at is not None and not status.load.deployments
+
+
+def _is_somebody_missed(snapshot: GatewaySnapshot, backend_name: str, away: set[str]) -> bool:
+    """Whether the backend's pools lose a model: they have it, and all that stay are known not to serve it."""
+    if snapshot.gateway is None or not snapshot.gateway.pools_of(backend_name):
+        return False
+    staying = [snapshot.backend(name) for name in _survivors(snapshot, backend_name, away)]
+    return all(status is not None and status.account is not None for status in staying)
 
 
 def _serves(snapshot: GatewaySnapshot, backend_name: str, deployment_name: str) -> bool:
@@ -138,6 +193,7 @@ def _place(
     snapshot: GatewaySnapshot,
     pool: Pool,
     leaving: str,
+    away: set[str],
     load: ModelLoad,
     tokens: float,
     seats: dict[tuple[str, str], _Seat],
@@ -148,9 +204,9 @@ def _place(
     own = pool.member(leaving)
     own_priority = own.priority if own is not None else None
     groups: dict[int, list[_Seat]] = {}
-    for member in pool.members:
+    for member in _others(pool, away):
         status = snapshot.backend(member.backend_name)
-        if member.backend_name == leaving or status is None:
+        if status is None:
             continue
         deployment = _deployment(status, load.deployment_name)
         if deployment is None:
