@@ -23,7 +23,7 @@ from console.clock import Clock, SystemClock
 from console.domain.snapshot import GatewaySnapshot, Level, Problem, Verdict
 from screens.engine import EngineLike, OpenEngine
 from screens.spans import visible
-from screens.terminal import leave_with_terminal
+from screens.terminal import leave_on_signals, leave_with_terminal
 from screens.widgets.tones import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -69,6 +69,15 @@ class ConsoleApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("colon", "prompt", "command", id="app.prompt", tooltip="Type a command; Tab completes"),
         Binding("q", "quit", "quit", id="app.quit", tooltip="Leave the console; nothing on Azure changes"),
+        Binding(
+            "ctrl+q",
+            "quit",
+            "quit",
+            id="app.quit-typing",
+            tooltip="Leave from anywhere, typing too",
+            show=False,
+            priority=True,
+        ),
         Binding("ctrl+p", "command_palette", "palette", id="app.palette", tooltip="Find a command", show=False),
         Binding("question_mark", "help", "help", id="app.help", tooltip="Every key of this screen"),
     ]
@@ -108,6 +117,8 @@ class ConsoleApp(App[int]):
     async def on_mount(self) -> None:
         """Listen to the engine; everything slow waits for the first paint."""
         self.set_interval(TICK_SECONDS, self._tick)
+        if not self.is_headless:
+            leave_on_signals(self)
         if self._engine is not None:
             self._listen(self._engine)
             self.call_after_refresh(self._start)
@@ -304,6 +315,10 @@ class ConsoleApp(App[int]):
             return
         self.notify(f"saved {text}\nand {table.name}", markup=False, timeout=8)
 
+    def action_help_quit(self) -> None:
+        """Ctrl-C leaves nothing half done: it only tells the key that leaves."""
+        self.notify("q leaves", markup=False, timeout=3)
+
     def action_prompt(self) -> None:
         """Type a command."""
         from screens import commands
@@ -363,6 +378,7 @@ class ConsoleApp(App[int]):
 
 def run_replay(engine: ReplayEngine) -> int:
     """Show a recording in this terminal until it is left. Returns the exit code."""
+    leave_with_terminal()
     app = ConsoleApp(engine, clock=engine.clock)
     result = app.run()
     return result if result is not None else (app.return_code or 0)
