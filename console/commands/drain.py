@@ -160,6 +160,8 @@ class _Run:
         from console.commands.asking import ask_reason, parse_span, require_consent
         from console.operations.drain.execute import DrainOrder, StalePlan
 
+        if self.choices.is_agreed and not self.choices.is_dry_run:
+            self._require_production_reason(self.choices.reason)
         for turn in range(STALE_TRIES):
             plan = self._plan()
             if self.choices.is_dry_run:
@@ -168,7 +170,8 @@ class _Run:
             if not require_consent(f"Drain {self.choices.backend}?", is_agreed=self.choices.is_agreed):
                 self.telling.line("Nothing was changed.")
                 return self.telling.finish("declined", DECLINED_EXIT_CODE)
-            reason = self.choices.reason or ("" if self.choices.is_agreed else ask_reason("Reason"))
+            reason = self.choices.reason.strip() or ("" if self.choices.is_agreed else ask_reason("Reason"))
+            self._require_production_reason(reason)
             span = parse_span(self.choices.expires)
             now = self.desk.engine.clock.now()
             order = DrainOrder(
@@ -187,6 +190,10 @@ class _Run:
                 continue
             return await self._prove(record.applied_at or now)
         raise AssertionError("unreachable")
+
+    def _require_production_reason(self, reason: str) -> None:
+        if self.desk.engine.profile.is_production and not reason.strip():
+            raise UsageError("On a production gateway a reason is needed", remedy="Give --reason, it is recorded.")
 
     def _plan(self) -> DrainPlan:
         from console.operations.drain.report import plan_document, plan_lines

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 FORCE_REASON_CHARACTERS = 8
 """A forced drain wants a reason that says something."""
+PRODUCTION_WANTS_REASON = "On a production gateway a reason is needed"
 FRAME_ROWS = 4
 """Border, a blank row and the answers."""
 RESUMABLE = ("interrupted while draining", "overwritten", "under way")
@@ -229,9 +230,9 @@ class DrainDialog(ModalScreen[None]):
         self.query_one("#scroll", VerticalScroll).styles.max_height = max(3, self.size.height * 94 // 100 - around)
         go.display = self.run is None and not self._error and not self._is_refused_for_good
         go.label = self._go_words()
-        go.disabled = self._is_reading or (self._needs_force and len(reason.value.strip()) < FORCE_REASON_CHARACTERS)
+        go.disabled = self._is_reading or len(reason.value.strip()) < self._reason_characters
         cancel.label = "Cancel" if self.run is None and go.display else "Close"
-        reason.placeholder = "why the guards are overruled" if self._needs_force else "why, for everybody who looks"
+        reason.placeholder = self._reason_words
         for view in self.query(SpanView):
             view.redraw()
         self._focus_first(reason, go, cancel)
@@ -251,6 +252,23 @@ class DrainDialog(ModalScreen[None]):
     @property
     def _needs_force(self) -> bool:
         return self.plan is not None and self.verb == "drain" and not self._resumes and bool(self.plan.refusals)
+
+    @property
+    def _wants_reason(self) -> bool:
+        """Whether production asks for a typed reason: for a new drain, not for going on with one."""
+        is_production = self.desk.engine.store.current.is_production
+        return is_production and self.verb == "drain" and not self._resumes
+
+    @property
+    def _reason_characters(self) -> int:
+        """How long the reason must be, 0 when it may be left out."""
+        return FORCE_REASON_CHARACTERS if self._needs_force else int(self._wants_reason)
+
+    @property
+    def _reason_words(self) -> str:
+        if self._needs_force:
+            return "why the guards are overruled"
+        return "needed on a production gateway" if self._wants_reason else "why, for everybody who looks"
 
     @property
     def _is_refused_for_good(self) -> bool:
@@ -276,6 +294,8 @@ class DrainDialog(ModalScreen[None]):
         go = self.query_one("#go", Button)
         if not go.disabled:
             go.focus()
+        elif self._wants_reason and not event.value.strip():
+            self.app.notify(PRODUCTION_WANTS_REASON, severity="warning", markup=False)
 
     @on(Button.Pressed, "#cancel")
     def _cancelled(self, event: Button.Pressed) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from console.cli import main
 from console.operations.drain import desk as desk_room
-from console.profile import write_profile
+from console.profile import load_profiles, write_profile
 from simulator.__main__ import endpoints
 from simulator.entra.principals import BUILT_IN_ROLES, Assignment
 from simulator.entra.tokens import entra
@@ -212,6 +212,19 @@ async def test_what_cannot_be_meant_ends_with_2_and_unknown_names_with_1(open_li
         code, _, err = await line.run("restore", BACKEND, "--yes")
         assert code == 1
         assert "no drain record" in err
+
+
+async def test_production_wants_a_reason(open_line: Any) -> None:
+    async with open_line(make_world("calm")) as line:
+        file = line.folder / "profiles.toml"
+        (name,) = load_profiles(file).profiles
+        file.write_text(file.read_text().replace(f"[profiles.{name}]", f"[profiles.{name}]\nproduction = true", 1))
+        code, _, err = await line.run("drain", BACKEND, "--yes", "--wait", "0")
+        assert code == 2
+        assert "On a production gateway a reason is needed" in err
+        assert line.world.store.get(f"{SERVICE}/namedValues/drain-{BACKEND}") is None
+        assert (await line.run("drain", BACKEND, "--dry-run"))[0] == 0
+        assert (await line.run("drain", BACKEND, "--yes", "--wait", "0", "--reason", "INC-1"))[0] == 0
 
 
 async def test_an_overwritten_drain_is_offered_at_start_and_resumed(open_line: Any) -> None:

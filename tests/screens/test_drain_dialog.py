@@ -126,6 +126,25 @@ async def test_d_drains_the_failing_backend_and_r_brings_it_back(monkeypatch: py
             assert app.snapshot.drains == ()
 
 
+async def test_production_wants_a_typed_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk_on(make_world("calm")) as desk:
+        await desk.look()
+        desk.engine.store.apply(replace(desk.engine.store.current, is_production=True))
+        monkeypatch.setattr(DrainDesk, "look_again", _stay)
+        async with fleet_on(desk, SMALL, monkeypatch) as (app, pilot):
+            dialog = await open_dialog(app, pilot, "payg-westus", "d")
+            go = dialog.query_one("#go", Button)
+            assert go.disabled
+            await press(pilot, "enter")
+            assert any("On a production gateway a reason is needed" in n.message for n in app._notifications)
+            await press(pilot, *"INC-7")
+            assert not go.disabled
+
+
+async def _stay(desk: DrainDesk) -> None:
+    """Nothing is read anew."""
+
+
 async def test_force_wants_a_typed_reason_and_a_timeout_names_who_still_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world("calm", minutes=3, traffic=True)
     async with desk_on(world) as desk:
