@@ -53,6 +53,13 @@ fail() {
     exit 1
 }
 
+# A value as a message may show it: one line, and no user part of a URL, which may be a password.
+shown() {
+    local text=${1//[[:cntrl:]]/?}
+    if [[ $text == *://*@* ]]; then text="${text%%://*}://***@${text##*@}"; fi
+    printf '%s' "$text"
+}
+
 # --- arguments -------------------------------------------------------------------------------------------------------
 
 username='' location='' ptu1='' payg1='' payg2='' fragment=''
@@ -83,15 +90,15 @@ while (($# > 0)); do
         -u | --username | -l | --location | -p | --ptuEndpoint1 | -1 | --paygEndpoint1 | -2 | --paygEndpoint2) ;;
         -f | --policyFragment | -s | --sku | --sku-capacity | -a | --account-id | --drained-backends) ;;
         --publisher-name | --publisher-email | --resource-group | --parameters | -o | --output) ;;
-        -*) refuse "unknown option $option (--help lists them)" ;;
-        *) refuse "unexpected argument $option (--help says what is expected)" ;;
+        -*) refuse "unknown option $(shown "$option") (--help lists them)" ;;
+        *) refuse "unexpected argument $(shown "$option") (--help says what is expected)" ;;
     esac
     (($# > 0)) || refuse "$option needs a value"
     value=$1
     shift
     [[ -n $value ]] || refuse "$option needs a value that is not empty"
     if ! $joined && [[ $value == --[a-zA-Z]* ]]; then
-        refuse "$option needs a value, and $value is an option (write $option=$value if you mean it)"
+        refuse "$option needs a value, and $(shown "$value") is an option (write $option=VALUE if you mean it)"
     fi
     case $option in
         -u | --username) username=$value ;;
@@ -109,10 +116,10 @@ while (($# > 0)); do
         --resource-group) resource_group=$value ;;
         --parameters)
             command -v python3 >/dev/null 2>&1 || refuse "python3 is needed to read the parameters; install it first"
-            [[ -r $value ]] || refuse "--parameters $value cannot be read"
+            [[ -r $value ]] || refuse "--parameters $(shown "$value") cannot be read"
             saved=()
             while IFS= read -r -d '' part; do saved+=("$part"); done < <(deployment_json options "$value" 2>/dev/null)
-            ((${#saved[@]} > 0)) || refuse "--parameters $value is no parameters file of this template"
+            ((${#saved[@]} > 0)) || refuse "--parameters $(shown "$value") is no parameters file of this template"
             set -- "${saved[@]}" "$@"
             ;;
         -o | --output) output=$value ;;
@@ -126,36 +133,34 @@ done
 [[ -n $payg2 ]] || refuse "--paygEndpoint2 is missing"
 [[ -n $fragment ]] || refuse "--policyFragment is missing"
 
-check_endpoint() {
-    [[ $2 =~ ^https:// ]] || refuse "$1 must be an https URL, for example https://contoso.openai.azure.com, not $2"
-    [[ $2 =~ ^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?/?$ ]] ||
-        refuse "$1 must be a host alone, without path, query or user, for example https://contoso.openai.azure.com, not $2"
-}
-check_endpoint --ptuEndpoint1 "$ptu1"
-check_endpoint --paygEndpoint1 "$payg1"
-check_endpoint --paygEndpoint2 "$payg2"
-
 for account_id in ${account_ids[@]+"${account_ids[@]}"}; do
     [[ $account_id =~ ^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.CognitiveServices/accounts/[^/]+$ ]] ||
-        refuse "--account-id must be the resource id of an Azure OpenAI account, not $account_id"
+        refuse "--account-id must be the resource id of an Azure OpenAI account, not $(shown "$account_id")"
 done
 [[ -z $sku_capacity || $sku_capacity =~ ^([1-9]|[12][0-9]|3[01])$ ]] ||
-    refuse "--sku-capacity must be a whole number from 1 to 31, not $sku_capacity"
+    refuse "--sku-capacity must be a whole number from 1 to 31, not $(shown "$sku_capacity")"
 
 # --- prerequisites ---------------------------------------------------------------------------------------------------
 
 command -v python3 >/dev/null 2>&1 || refuse "python3 is needed to encode the parameters; install it first"
 [[ -r $root/infra/main.json && -r $json_tool ]] || refuse "infra/main.json or scripts/deployment_json.py is not beside this script"
 
+given=(--username "$username" --ptuEndpoint1 "$ptu1" --paygEndpoint1 "$payg1" --paygEndpoint2 "$payg2")
+[[ -z $drained ]] || given+=(--drained-backends "$drained")
+[[ -z $publisher_name ]] || given+=(--publisher-name "$publisher_name")
+[[ -z $publisher_email ]] || given+=(--publisher-email "$publisher_email")
+[[ -z $resource_group ]] || given+=(--resource-group "$resource_group")
+reason=$(deployment_json check "${given[@]}") || refuse "$reason"
+
 check_allowed() { # option, parameter, value
     deployment_json allowed "$root/infra/main.json" "$2" "$3" >/dev/null && return
-    refuse "$1 has no $3; there are: $(deployment_json allowed "$root/infra/main.json" "$2" | paste -sd ' ' -)"
+    refuse "$1 has no $(shown "$3"); there are: $(deployment_json allowed "$root/infra/main.json" "$2" | paste -sd ' ' -)"
 }
 check_allowed --policyFragment policyFragment "$fragment"
 [[ -z $sku ]] || check_allowed --sku sku "$sku"
 
 output_folder=$(dirname -- "$output")
-[[ -d $output_folder && -w $output_folder && ! -d $output ]] || refuse "--output $output cannot be written"
+[[ -d $output_folder && -w $output_folder && ! -d $output ]] || refuse "--output $(shown "$output") cannot be written"
 
 command -v az >/dev/null 2>&1 || refuse "the Azure CLI (az) is not on PATH; see https://aka.ms/azure-cli"
 
@@ -174,7 +179,7 @@ say "Subscription: $account"
 
 az account list-locations --output json >"$work/locations" 2>"$work/stderr" ||
     refuse "the regions of the subscription cannot be read: $(last_error)"
-region=$(deployment_json location "$location" <"$work/locations") || refuse "$region"
+region=$(deployment_json location "$location" <"$work/locations") || refuse "$(shown "$region")"
 location=$region
 
 # --- what is there already -------------------------------------------------------------------------------------------
@@ -231,6 +236,9 @@ deployment_json parameters "$root/infra/main.json" "${parameters[@]}" >"$work/pa
 checksum=$(printf '%s' "$username" | cksum)
 name="genaigw-${checksum%% *}-$location"
 
+started=false
+still_running="the deployment may be running: az deployment sub show -n $name"
+
 explain_failure() { # what failed; the story is in $work/stderr
     say "deploy-bicep: $1 failed"
     cp -- "$work/stderr" "$work/story"
@@ -243,6 +251,8 @@ explain_failure() { # what failed; the story is in $work/stderr
         done < <(az deployment operation sub list --name "$name" --output json 2>/dev/null | deployment_json failed-modules)
     fi
     deployment_json cause <"$work/story" >&2
+    # Azure names a code when it ends a deployment; where az failed without one (a lost connection), it may go on.
+    if $started && ! grep -qE '"code"|\([A-Za-z]+\) ' -- "$work/story"; then say "  $still_running"; fi
     say "  The whole story: az deployment operation sub list --name $name"
     exit 1
 }
@@ -266,8 +276,12 @@ if ! $yes; then
 fi
 
 say "Deploying $name. A new gateway of the classic tiers takes 30 to 45 minutes."
+started=true
+trap 'say "deploy-bicep: stopped; $still_running"; exit 130' INT TERM
 az deployment sub create "${common[@]}" --output json >"$work/deployment" 2>"$work/stderr" || explain_failure "the deployment"
-deployment_json outputs <"$work/deployment" >"$work/outputs" || fail "$(cat -- "$work/outputs")"
+deployment_json outputs <"$work/deployment" >"$work/outputs" ||
+    fail "$(cat -- "$work/outputs"); $still_running"
+trap 'exit 130' INT TERM
 umask "$usual_umask"
 cat -- "$work/outputs" >"$output" || fail "$output cannot be written; the deployment is done"
 

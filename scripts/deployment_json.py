@@ -2,11 +2,13 @@
 """Reads and writes the JSON of a deployment for deploy-bicep.sh, with the standard library only.
 
 What this room is: one small command per question the script has; JSON comes on standard input, answers go to standard
-output, one line of reason and exit 1 when there is no answer. What it may not do: call Azure, or print a parameter's
-value as shell or JSON text made by hand.
+output, one line of reason and exit 1 when there is no answer. What it may not do: call Azure, print a parameter's
+value as shell or JSON text made by hand, or show the user part of a URL: it may be a password.
 
 Source: Deployments - Create Or Update At Subscription Scope (api-version 2025-04-01) for the shapes of outputs and
-errors; Deployment Operations - List At Subscription Scope for the failed modules.
+errors; Deployment Operations - List At Subscription Scope for the failed modules; Naming rules and restrictions for
+Azure resources (Microsoft.Resources, resourcegroups) for the names of resource groups.
+Assumed: the 64 characters of a username; a tag's value, where it is kept, may have 256.
 """
 
 from __future__ import annotations
@@ -14,11 +16,21 @@ from __future__ import annotations
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 GENERIC_CODES = {"DeploymentFailed", "ResourceDeploymentFailure", "InvalidTemplateDeployment", "MultipleErrorsOccurred"}
 USERNAME_TAG = "genaigw-username"
+MAX_USERNAME_CHARACTERS = 64
+MAX_EMAIL_CHARACTERS = 100
+ENDPOINT_OPTIONS = ("--ptuEndpoint1", "--paygEndpoint1", "--paygEndpoint2")
+EXAMPLE_ENDPOINT = "https://contoso.openai.azure.com"
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+DOMAIN = r"[^\W_]([\w-]*[^\W_])?"
+EMAIL = re.compile(rf"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]+@({DOMAIN}\.)+{DOMAIN}")
+RESOURCE_GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
+BACKEND_NAMES = re.compile(r"[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*")
 
 
 class NoAnswer(Exception):
@@ -41,6 +53,89 @@ def allowed(arguments: list[str]) -> str:
     if len(arguments) > 2 and arguments[2] not in values:
         raise NoAnswer(f"{arguments[2]} is not allowed")
     return "\n".join(values)
+
+
+def check(arguments: list[str]) -> str:
+    """OPTION VALUE ...: nothing, when every value can be right; the first that cannot is the reason."""
+    endpoints: dict[str, str] = {}
+    for option, value in zip(arguments[::2], arguments[1::2], strict=True):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise NoAnswer(f"{option}: the value is not UTF-8 text") from None
+        if option in ENDPOINT_OPTIONS:
+            endpoint = _endpoint(option, value)
+            same = next((other for other, taken in endpoints.items() if taken == endpoint), None)
+            if same:
+                raise NoAnswer(f"{option} is the same endpoint as {same}: each of the three needs one of its own")
+            endpoints[option] = endpoint
+        elif option in VALUE_RULES:
+            reason = VALUE_RULES[option](value)
+            if reason:
+                raise NoAnswer(f"{option} {reason}")
+    return ""
+
+
+def _shown(value: str) -> str:
+    """A value as an error message may show it: one line, and no user part of a URL."""
+    before, at, host = value.rpartition("@")
+    if at and "://" in before:
+        value = f"{before.partition('://')[0]}://***@{host}"
+    return "".join(character if character.isprintable() else "?" for character in value)
+
+
+def _endpoint(option: str, url: str) -> str:
+    """The host and port of an endpoint, as two spellings of the same one agree on."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    _, at, host_and_port = rest.rpartition("@")
+    if at:
+        shown = _shown(f"{scheme}{separator}***@{host_and_port}")
+        raise NoAnswer(f"{option} must be a host alone, without user or password, not {shown}")
+    if scheme != "https":
+        raise NoAnswer(f"{option} must be an https URL, for example {EXAMPLE_ENDPOINT}, not {_shown(url)}")
+    host, colon, port = rest.removesuffix("/").partition(":")
+    if not HOST.fullmatch(host) or (colon and not re.fullmatch(r"-?[0-9]+", port)):
+        wanted = f"a host alone, without path or query, for example {EXAMPLE_ENDPOINT}"
+        raise NoAnswer(f"{option} must be {wanted}, not {_shown(url)}")
+    if colon and (len(port) > 5 or not 1 <= int(port) <= 65535):
+        raise NoAnswer(f"{option}: a port is a number from 1 to 65535, not {port}")
+    return f"{host.lower()}:{int(port) if colon else 443}"
+
+
+def _username_reason(value: str) -> str:
+    if not 1 <= len(value) <= MAX_USERNAME_CHARACTERS:
+        return f"must have 1 to {MAX_USERNAME_CHARACTERS} characters, not {len(value)}"
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        return f"must have no control characters (a tab, the end of a line): {_shown(value)}"
+    return f"must not begin with -: {_shown(value)}" if value.startswith("-") else ""
+
+
+def _email_reason(value: str) -> str:
+    if EMAIL.fullmatch(value) and len(value) <= MAX_EMAIL_CHARACTERS:
+        return ""
+    return f"must be an e-mail address of at most {MAX_EMAIL_CHARACTERS} characters, not {_shown(value)}"
+
+
+def _resource_group_reason(value: str) -> str:
+    if RESOURCE_GROUP.fullmatch(value):
+        return ""
+    return f"must be 1 to 90 letters, digits and . _ - ( ), with no . at the end, not {_shown(value)}"
+
+
+def _drained_reason(value: str) -> str:
+    if BACKEND_NAMES.fullmatch(value):
+        return ""
+    return f"must be names of letters, digits and . _ - with a comma between, or none, not {_shown(value)}"
+
+
+VALUE_RULES: dict[str, Callable[[str], str]] = {
+    "--username": _username_reason,
+    "--publisher-email": _email_reason,
+    "--resource-group": _resource_group_reason,
+    "--drained-backends": _drained_reason,
+}
 
 
 def account(arguments: list[str]) -> str:
@@ -167,7 +262,9 @@ def failed_modules(arguments: list[str]) -> str:
     lines = []
     for operation in _documents(sys.stdin.read()):
         for entry in operation if isinstance(operation, list) else []:
-            properties = entry["properties"]
+            properties = entry.get("properties") if isinstance(entry, dict) else None
+            if not isinstance(properties, dict):
+                continue
             target = (properties.get("targetResource") or {}).get("id") or ""
             parts = target.split("/")
             failed = properties.get("provisioningState") == "Failed"
@@ -231,6 +328,7 @@ def _causes(value: Any, depth: int, resource: str) -> Iterator[Cause]:
 
 COMMANDS: dict[str, Callable[[list[str]], str]] = {
     "allowed": allowed,
+    "check": check,
     "account": account,
     "location": location,
     "service": service,
@@ -244,14 +342,37 @@ COMMANDS: dict[str, Callable[[list[str]], str]] = {
 }
 
 
+# whose answer is on standard input, for the message when it is none
+ASKED = {
+    "account": "az account show",
+    "location": "az account list-locations",
+    "service": "az rest (the API Management services of the subscription)",
+    "named-value": "az rest (the named value drained-backends)",
+    "outputs": "az deployment sub create",
+    "next-steps": "az deployment sub create",
+}
+
+
+def _unexpected(command: str, error: Exception) -> str:
+    """Why an answer cannot be read. It names who answered, and shows nothing of what was answered."""
+    who = ASKED.get(command, f"deployment_json.py {command}")
+    if isinstance(error, json.JSONDecodeError):
+        return f"{who} gave an {'answer that is not JSON' if error.doc.strip() else 'empty answer'}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"{who} gave an answer that is not UTF-8 text"
+    kind = f"no {error}" if isinstance(error, KeyError) else type(error).__name__
+    return f"{who} gave an answer of an unexpected shape ({kind})"
+
+
 def main() -> int:
+    command = sys.argv[1]
     try:
-        answer = COMMANDS[sys.argv[1]](sys.argv[2:])
+        answer = COMMANDS[command](sys.argv[2:])
     except NoAnswer as reason:
         print(reason)
         return 1
-    except (ValueError, KeyError, TypeError) as error:
-        print(f"az answered something unexpected ({type(error).__name__}: {error})")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        print(_unexpected(command, error))
         return 1
     if answer:
         print(answer, end="" if answer.endswith("\0") else "\n")

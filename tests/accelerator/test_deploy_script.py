@@ -171,15 +171,14 @@ def test_the_parameters_are_ones_the_template_has(azure: Azure) -> None:
         'the "quoted" one',
         "two  spaces ",
         "$HOME $(touch pwned) `touch pwned`",
-        "line one\nline two",
         "back\\slash \\n \\u0041",
         "@/etc/passwd",
         "[concat('a')]",
         "{{x}} <b>&amp;",
         "naïve ünïcode 日本",
-        "-starts-with-a-dash",
         "a=b",
         "*",
+        "日" * 64,
     ],
 )
 def test_a_value_arrives_as_it_was_given_whatever_it_contains(azure: Azure, value: str) -> None:
@@ -189,6 +188,14 @@ def test_a_value_arrives_as_it_was_given_whatever_it_contains(azure: Azure, valu
     assert ran.parameters["username"] == value
     assert ran.parameters["publisherName"] == value
     assert sorted(file.name for file in ran.folder.iterdir()) == ["output.json"]
+
+
+@pytest.mark.parametrize("value", ["line one\nline two", "-starts-with-a-dash", "https://user:pw@contoso.com"])
+def test_a_publisher_may_have_any_name(azure: Azure, value: str) -> None:
+    ran = azure.run(*options(), "--publisher-name", value, "--yes")
+    assert ran.code == 0, ran.err
+    assert ran.parameters is not None
+    assert ran.parameters["publisherName"] == value
 
 
 def test_no_value_reaches_the_argument_vector_of_az_but_the_region(azure: Azure) -> None:
@@ -272,6 +279,124 @@ def test_an_endpoint_that_is_no_https_host_is_refused(azure: Azure, name: str, u
     assert f"--{name}" in ran.err
     assert not ran.calls
     assert not list(ran.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        options(username="-u"),
+        options(username="x" * 65),
+        options(username="two\nlines"),
+        options(username="tab\tbed"),
+        options(username="bell\x07"),
+        options(username="next\x85line"),
+        options(username="no\udcfftext"),
+        options(ptuEndpoint1="https://contoso.openai.azure.com:0"),
+        options(paygEndpoint1="https://contoso.openai.azure.com:65536"),
+        options(paygEndpoint1="https://contoso.openai.azure.com:999999999999"),
+        options(paygEndpoint2="https://contoso.openai.azure.com:"),
+        options(paygEndpoint2="https://contoso.openai.azure.com:-1"),
+        *([*options(), "--publisher-email", value] for value in ("amira", "@contoso.com", "a@b", "a b@contoso.com")),
+        [*options(), "--publisher-email", "a@contoso.com\n"],
+        [*options(), "--publisher-email", "a" * 100 + "@contoso.com"],
+        *([*options(), "--resource-group", value] for value in ("rg.", "rg/one", "r g", "r" * 91, "rg\n", "$(id)")),
+        *([*options(), "--drained-backends", value] for value in (",a", "a,", "a,,b", "a b", "a;b", "a,b\n", "*")),
+    ],
+    ids=repr,
+)
+def test_a_value_that_cannot_be_right_is_refused_before_anything_is_asked(azure: Azure, arguments: list[str]) -> None:
+    ran = azure.run(*arguments, "--yes")
+    assert_nothing_happened(ran)
+    changed = [name for name, value in GOOD.items() if arguments[arguments.index(name) + 1] != value]
+    assert ran.err.startswith(f"deploy-bicep: {(changed or arguments[-2:])[0]}")
+    assert len(ran.err.splitlines()) == 1
+    assert not ran.calls
+
+
+def test_values_at_the_edge_of_the_rules_are_taken(azure: Azure) -> None:
+    edge = {"--resource-group": "r_g.(1)-" + "x" * 82, "--publisher-email": "o'brien+x@mail.contoso.co.uk"}
+    arguments = [part for pair in edge.items() for part in pair]
+    endpoints = options(ptuEndpoint1="https://contoso.com:65535/", paygEndpoint1="https://contoso.com:1")
+    ran = azure.run(*endpoints, *arguments, "--drained-backends", "ptuEndpoint1,payg_2.x-y", "--yes")
+    assert ran.code == 0, ran.err
+    assert ran.parameters is not None
+    assert ran.parameters["resourceGroupName"] == edge["--resource-group"]
+    assert ran.parameters["publisherEmail"] == edge["--publisher-email"]
+    assert ran.parameters["drainedBackends"] == "ptuEndpoint1,payg_2.x-y"
+
+
+@pytest.mark.parametrize("url", ["https://one.contoso.com", "https://ONE.contoso.com/", "https://one.contoso.com:443"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("paygEndpoint1", "paygEndpoint2"), ("ptuEndpoint1", "paygEndpoint1"), ("ptuEndpoint1", "paygEndpoint2")],
+)
+def test_one_endpoint_is_not_taken_twice(azure: Azure, first: str, second: str, url: str) -> None:
+    ran = azure.run(*options(**{first: "https://one.contoso.com/", second: url}), "--yes")
+    assert_nothing_happened(ran)
+    assert f"--{first}" in ran.err
+    assert f"--{second}" in ran.err
+    assert not ran.calls
+
+
+SECRET = "pa55/w@rd"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        options(ptuEndpoint1=f"https://amira:{SECRET}@contoso.openai.azure.com"),
+        options(paygEndpoint1=f"http://amira:{SECRET}@contoso.openai.azure.com/x"),
+        options(paygEndpoint2=f"amira:{SECRET}@contoso.openai.azure.com"),
+        options(username=f"-https://amira:{SECRET}@contoso.com"),
+        options(location=f"https://amira:{SECRET}@contoso.com"),
+        options(policyFragment=f"https://amira:{SECRET}@contoso.com"),
+        [*options(), f"https://amira:{SECRET}@contoso.com"],
+        [*options(), f"-p=https://amira:{SECRET}@contoso.com"],
+        [*options(), f"--bogus=https://amira:{SECRET}@contoso.com"],
+        [*options(), "--sku", f"--phttps://amira:{SECRET}@contoso.com"],
+        *(
+            [*options(), name, f"https://amira:{SECRET}@contoso.com"]
+            for name in ("--sku", "--sku-capacity", "--account-id", "--drained-backends", "--publisher-email")
+        ),
+        *(
+            [*options(), name, f"https://amira:{SECRET}@contoso.com"]
+            for name in ("--resource-group", "--parameters", "-o")
+        ),
+    ],
+    ids=range(18),
+)
+def test_the_password_in_a_url_is_never_shown(azure: Azure, arguments: list[str]) -> None:
+    ran = azure.run(*arguments, "--yes")
+    assert_nothing_happened(ran)
+    assert "pa55" not in ran.out + ran.err
+    assert "w@rd" not in ran.out + ran.err
+    assert "amira" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("answer", ["", " \n", "Logged in.", "[]", "null", "{}", '{"properties": null}'])
+@pytest.mark.parametrize("asked", ["account show", "account list-locations", "rest", "deployment sub create"])
+def test_an_answer_that_is_none_is_told_with_the_command_that_gave_it(azure: Azure, asked: str, answer: str) -> None:
+    key = next(words for words in azure.answers if words.startswith(asked))
+    azure.answers[key] = {"out": answer}
+    ran = azure.run(*options(), "--yes")
+    assert ran.code in (1, 2)
+    told = ran.err.splitlines()[-1]
+    if (asked, answer) in {("account list-locations", "[]"), ("account list-locations", "{}")}:
+        assert "no region swedencentral" in told
+    else:
+        assert f"az {asked}" in told
+    assert "Traceback" not in ran.err
+    name = next((call[call.index("--name") + 1] for call in ran.calls if "--name" in call), "")
+    running = f"the deployment may be running: az deployment sub show -n {name}"
+    assert (running in told) is (asked == "deployment sub create")
+    assert not list(ran.folder.iterdir())
+
+
+def test_a_connection_lost_while_deploying_says_that_the_deployment_may_go_on(azure: Azure) -> None:
+    azure.answers["deployment sub create"] = {"code": 1, "err": "ERROR: Connection aborted.\n"}
+    ran = azure.run(*options(), "--yes")
+    assert ran.code == 1
+    assert "the deployment may be running: az deployment sub show -n genaigw-" in ran.err
 
 
 def test_a_region_that_does_not_exist_is_refused(azure: Azure) -> None:
