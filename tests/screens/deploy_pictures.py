@@ -32,14 +32,15 @@ class Walk:
 
     def __init__(self, app: ConsoleApp, pilot: Pilot[Any], folder: Path) -> None:
         self.app, self.pilot, self.folder = app, pilot, folder
+        self.state = os.environ["XDG_CONFIG_HOME"]
 
     async def picture(self, name: str) -> None:
         """The screen as it stands, at every size."""
         for width, height in SIZES:
             await self.pilot.resize_terminal(width, height)
             await self.pilot.pause(0.3)
-            path = self.folder / f"deploy-{name}-{width}x{height}.svg"
-            path.write_text(self.app.export_screenshot(title="genaigw-console"), encoding="utf-8")
+            picture = self.app.export_screenshot(title="genaigw-console").replace(self.state, "~/.config")
+            (self.folder / f"deploy-{name}-{width}x{height}.svg").write_text(picture, encoding="utf-8")
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until something is so."""
@@ -90,7 +91,6 @@ async def walk(app: ConsoleApp, pilot: Pilot[Any], folder: Path) -> None:
 
 async def main(folder: Path) -> None:
     """Start the embedded Azure, walk, and leave nothing behind."""
-    folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as state,
         SimulatorProcess(SimulatorOptions(scenario="empty-subscription", seed=7)) as simulator,
