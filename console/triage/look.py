@@ -77,6 +77,8 @@ class Look:
     @property
     def errors_of_strangers(self) -> Sequence[ErrorSeries]:
         """Errors of hosts that no known backend leads to: a backend or policy was changed since it was read."""
+        if self.snapshot.gateway is None:
+            return ()
         return [e for host, errors in self._errors.items() if host and host not in self._hosts for e in errors]
 
     @property

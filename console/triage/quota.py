@@ -7,6 +7,7 @@ service may refuse below it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from console.domain.finding import Action, ActionKind, ChartRef, Fact, Finding, Severity
 from console.domain.gateway import ModelDeployment
@@ -79,7 +80,7 @@ def _finding(look: Look, status: BackendStatus, run: Run, load: ModelLoad) -> Fi
         severity=severity_of(hit, Severity.WARNING),
         since_at=run.since_at,
         confidence=Evidence.OBSERVED,
-        actions=_actions(look, status),
+        actions=_actions(look, status, run.since_at),
         hit_ratio=hit,
         evidence=tuple(facts),
         charts=(ChartRef("model-429", status.name), ChartRef("tokens", status.name), ChartRef("caller-429", "")),
@@ -113,14 +114,17 @@ def _lowered(load: ModelLoad, deployment: ModelDeployment | None, run: Run) -> l
     return [Fact(text, METRICS, run.end_at)]
 
 
-def _actions(look: Look, status: BackendStatus) -> tuple[Action, ...]:
+def _actions(look: Look, status: BackendStatus, since_at: datetime) -> tuple[Action, ...]:
     actions: list[Action] = []
-    peers = look.peers(status)
-    room = look.roomiest(peers)
-    if peers:
+    room = look.roomiest(look.peers(status))
+    if room is not None:
         pools = ", ".join(p.name for p in look.pools_of(status.name))
         actions.append(Action(ActionKind.DRAIN, f"Drain {status.name} from {pools}", status.name))
     if room is not None:
         actions.append(Action(ActionKind.BACKEND, f"Raise the weight of {room.name}", room.name))
+    grown = next(iter(growth_facts(look, since_at)), None)
+    if room is None and grown is not None:
+        who = grown.text.split(" ", 1)[0]
+        actions.append(Action(ActionKind.FRAGMENT, f"Limit {who} with a token limit", "limit-tokens"))
     actions.append(Action(ActionKind.ADVICE, f"Ask for more quota{' in ' + status.region if status.region else ''}"))
     return tuple(actions)
