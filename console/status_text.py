@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from console.domain.health import percent
+from console.domain.health import HealthState, percent
 from console.domain.load import Figure
 from console.domain.snapshot import BackendStatus, GatewaySnapshot
 
@@ -35,9 +35,9 @@ def status_text(snapshot: GatewaySnapshot, now: datetime) -> str:
     for status in snapshot.backends:
         detail = "; ".join(status.health.reasons)
         if detail:
-            lines.append(
-                printable(f"{status.name}: {status.health.state.value} ({status.health.evidence.value}): {detail}")
-            )
+            unknown = status.health.state is HealthState.UNKNOWN  # which nobody observed
+            how = "" if unknown else f" ({status.health.evidence.value})"
+            lines.append(printable(f"{status.name}: {status.health.state.value}{how}: {detail}"))
     for drain in snapshot.drains:
         told = drain.text or f"drain of {drain.backend_name} by {drain.owner}: {drain.reason} ({drain.state})"
         lines.append(printable(f"{'!' if drain.needs_attention else '○'} {told}"))
@@ -109,5 +109,4 @@ def _shown(character: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "␡"
-    bidirectional = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
-    return f"\\u{code:04x}" if 0x80 <= code < 0xA0 or bidirectional else character
+    return character if character.isprintable() and not 0xFE00 <= code <= 0xFE0F else f"⟨U+{code:04X}⟩"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from console.domain.currency import held_against_feeds
 from console.domain.gateway import Account, Backend, BackendKind, Gateway, PoolMember
 from console.domain.health import Evidence, HealthState, Signals, assess
 from console.domain.history import last_minutes
@@ -27,6 +28,7 @@ from console.domain.load import (
 )
 from console.domain.observations import Observations
 from console.domain.peers import find_slowness
+from console.domain.problems import lost_backends, ranked, why_not_found
 from console.domain.proof import judge_drain
 from console.domain.snapshot import (
     BackendStatus,
@@ -58,23 +60,25 @@ def compose(observations: Observations, now: datetime) -> GatewaySnapshot:
         backends = tuple(_compared(status, backends) for status in backends)
         pools = tuple(_pool_status(gateway, name.name, backends) for name in gateway.pools)
     callers = _callers(observations)
-    told = [p for feed in sorted(observations.problems, key=_first_to_tell) for p in observations.problems[feed]]
-    problems = tuple({(p.what, p.where): p for p in reversed(told)}.values())[::-1]
+    problems = ranked(observations.problems)
+    if gateway is not None:
+        problems += lost_backends(observations, gateway, now)
+    verdict = pass_verdict(
+        backends,
+        pools,
+        callers,
+        gateway_known=gateway is not None,
+        problems=problems,
+        drains=observations.drains,
+        now=now,
+    )
     return GatewaySnapshot(
         observed_at=now,
         profile_name=observations.profile_name,
         service_name=observations.service_name,
         subscription_id=observations.subscription_id,
         cloud_name=observations.cloud_name,
-        verdict=pass_verdict(
-            backends,
-            pools,
-            callers,
-            gateway_known=gateway is not None,
-            problems=problems,
-            drains=observations.drains,
-            now=now,
-        ),
+        verdict=held_against_feeds(verdict, observations.feeds, now, is_paused=observations.is_paused),
         gateway=gateway,
         simulated=observations.simulated,
         is_read_only=observations.is_read_only,
@@ -90,11 +94,6 @@ def compose(observations: Observations, now: datetime) -> GatewaySnapshot:
         callers_detail=observations.callers,
         changes=observations.changes,
     )
-
-
-def _first_to_tell(feed: str) -> tuple[bool, str]:
-    """Two feeds may meet the same problem: it is told once, by the feed that watches the gateway itself."""
-    return (feed in ("consumers", "activity"), feed)
 
 
 # -- one backend -----------------------------------------------------------------------------------------------
@@ -120,7 +119,8 @@ def _status(observations: Observations, gateway: Gateway, backend: Backend) -> B
         drain_note=_drain_note(observations, backend.name),
         has_metrics=has_metrics,
         has_logs=observations.traffic_window is not None,
-        why_unknown=_why_unknown(observations, backend, account),
+        why_unknown=_why_unknown(observations),
+        why_not_found=why_not_found(backend, account, are_accounts_known=observations.accounts is not None),
     )
     memberships = tuple(Membership(p.name, m.priority, m.weight) for p, m in gateway.pools_of(backend.name))
     return BackendStatus(
@@ -174,12 +174,13 @@ def _compared(status: BackendStatus, backends: Sequence[BackendStatus]) -> Backe
     return replace(status, health=health)
 
 
-def _why_unknown(observations: Observations, backend: Backend, account: Account | None) -> str:
-    if not backend.host:
-        return f"its URL has no host: {backend.url or 'empty'}"
-    if observations.accounts is not None and account is None:
-        return f"no Azure OpenAI account of the subscription answers on {backend.host}"
-    return ""
+def _why_unknown(observations: Observations) -> str:
+    """Which sources refused this principal; "" when none did, and an answer may still come."""
+    refusing = {
+        feed for feed, problems in observations.problems.items() if any(p.kind == "NotAllowed" for p in problems)
+    }
+    names = [*(["metrics"] if refusing & {"metrics", "accounts"} else []), *(["logs"] if "traffic" in refusing else [])]
+    return f"{' and '.join(names)} refused: see problems" if names else ""
 
 
 def _model_loads(observations: Observations, account: Account | None) -> tuple[ModelLoad, ...]:

@@ -119,7 +119,8 @@ class Signals:
 
     `drain`: "recorded" or "listed" when it is drained on purpose, "" otherwise; `drain_note`: what somebody should know
     about its drain (overwritten, interrupted, expired). `has_metrics`, `has_logs`: whether that source has answered for
-    this backend's window, even with nothing in it. `why_unknown`: what to say when neither has.
+    this backend's window, even with nothing in it. `why_unknown`: what to say when neither has; `why_not_found`: why
+    its URL leads to no account.
     """
 
     kind: BackendKind
@@ -131,6 +132,7 @@ class Signals:
     has_metrics: bool = False
     has_logs: bool = False
     why_unknown: str = ""
+    why_not_found: str = ""
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -192,9 +194,9 @@ def _without_data(signals: Signals) -> Health:
             Evidence.OBSERVED,
             "probe",
         )
-    return Health(
-        HealthState.UNKNOWN, (signals.why_unknown or "neither metrics nor logs have answered yet",), source=""
-    )
+    why = signals.why_unknown or "neither metrics nor logs have answered yet"
+    told = (signals.why_not_found, *([signals.why_unknown] if signals.why_unknown else []))
+    return Health(HealthState.UNKNOWN, told if signals.why_not_found else (why,), source="")
 
 
 def _quiet(signals: Signals) -> Health:
@@ -202,9 +204,8 @@ def _quiet(signals: Signals) -> Health:
     if probe is not None and not probe.answered:
         reason = f"unreachable from here: {probe.error or 'no answer'}; and nothing shows that it serves"
         return Health(HealthState.UNREACHABLE, (reason,), Evidence.OBSERVED, "probe")
-    return Health(
-        HealthState.IDLE, (f"no requests in {WINDOW_MINUTES} minutes",), Evidence.OBSERVED, _source(signals.load)
-    )
+    reasons = (signals.why_not_found, f"no requests in {WINDOW_MINUTES} minutes")
+    return Health(HealthState.IDLE, tuple(r for r in reasons if r), Evidence.OBSERVED, _source(signals.load))
 
 
 def _with_probe(health: Health, probe: Probe | None) -> Health:

@@ -49,6 +49,10 @@ def pass_verdict(
             parts.append(f"{_listed([b.name for b in named])} {phrase}" + _detail(named))
             since = since or min((b.health.since_at for b in named if b.health.since_at), default=None)
     parts += [_drain_in_need(drain) for drain in drains if drain.needs_attention]
+    leaving = [b.name for b in backends if b.health.state is HealthState.DRAINING]
+    if leaving:
+        # What was wrong before a drain is wrong until figures show that the drain took effect.
+        parts.append(f"{_listed(leaving)} draining, effect not visible yet")
     hurt = _are_callers_hurt(callers, backends)
     slow = [(b.name, slowness) for b in backends if (slowness := _slowness_of(b))]
     parts += [f"{name} {text}" for name, text in slow]
@@ -136,13 +140,9 @@ def _calm(backends: Sequence[BackendStatus], unknown: int) -> str:
     busy = [b for b in backends if b.health.state is HealthState.BUSY]
     if busy:
         return f"{_listed([b.name for b in busy])} busy, refusing nothing"
-    leaving = [
-        f"{_listed([b.name for b in backends if b.health.state is state])} {state.value.lower()}"
-        for state in (HealthState.DRAINING, HealthState.DRAINED)
-        if any(b.health.state is state for b in backends)
-    ]
-    if leaving:
-        return f"{', '.join(leaving)}, the others healthy"
+    drained = [b.name for b in backends if b.health.state is HealthState.DRAINED]
+    if drained:
+        return f"{_listed(drained)} drained, the others healthy"
     if unknown:
         return f"{len(backends) - unknown} of {len(backends)} backends known, nothing wrong with them"
     return f"All {len(backends)} backends healthy" if len(backends) > 1 else f"{backends[0].name} healthy"
