@@ -7,6 +7,7 @@ exceptions.
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import Any
 
@@ -87,13 +88,10 @@ def explain(error: BaseException, *, what: str, where: str, remedy: str, sign_in
     if status is None and name == "ClientAuthenticationError":
         return SignInError(f"{what}: the sign-in failed, {azure_message(error)}", where=where, remedy=sign_in)
     if status is None and name in ("ServiceRequestError", "ServiceResponseError", "IncompleteReadError"):
-        reason = azure_message(error)
-        untrusted = "CERTIFICATE_VERIFY_FAILED" in reason
-        todo = (
-            "Name its certificate authority in SSL_CERT_FILE."
-            if untrusted
-            else "Check DNS, proxy and private endpoints."
-        )
+        reason, todo = transport_trouble(error)
+        return Unreachable(f"{what}: no connection, {reason}", where=where, remedy=todo)
+    if status is None and name in ("InvalidURL", "InvalidUrlClientError", "UnicodeError", "UnicodeEncodeError"):
+        reason, todo = transport_trouble(error)
         return Unreachable(f"{what}: no connection, {reason}", where=where, remedy=todo)
     if isinstance(status, int) and status >= 300:
         return _explain_status(error, status, what=what, where=where, remedy=remedy, sign_in=sign_in)
@@ -102,6 +100,93 @@ def explain(error: BaseException, *, what: str, where: str, remedy: str, sign_in
         where=where,
         remedy="Run again with --debug-log FILE and look there.",
     )
+
+
+_CHECK_NETWORK = "Check DNS, proxy and private endpoints."
+_TROUBLES: tuple[tuple[frozenset[str], tuple[str, ...], str, str], ...] = (
+    (
+        frozenset({"InvalidURL", "InvalidUrlClientError", "UnicodeError", "UnicodeEncodeError", "LocationParseError"}),
+        ("label empty or too long", "Invalid URL", "encoding with 'idna'", "host name is invalid"),
+        "the host name is invalid",
+        "Correct the host name where it is configured.",
+    ),
+    (
+        frozenset({"SSLCertVerificationError", "ClientConnectorCertificateError"}),
+        ("CERTIFICATE_VERIFY_FAILED",),
+        "its certificate is not trusted here",
+        "Name its certificate authority in SSL_CERT_FILE.",
+    ),
+    (
+        frozenset({"gaierror", "ClientConnectorDNSError"}),
+        (
+            "Name or service not known",
+            "getaddrinfo",
+            "name resolution",
+            "No address associated",
+            "nodename nor servname",
+        ),
+        "the name does not resolve",
+        "Check the name, DNS and private DNS zones.",
+    ),
+    (
+        frozenset({"ConnectionRefusedError"}),
+        ("Connection refused", "Connect call failed", "actively refused"),
+        "the connection was refused",
+        "Check that something listens there, proxy and firewall.",
+    ),
+    (
+        frozenset({"TimeoutError", "ServerTimeoutError", "ConnectionTimeoutError", "SocketTimeoutError"}),
+        ("timed out", "Timeout"),
+        "the connection timed out",
+        _CHECK_NETWORK,
+    ),
+    (
+        frozenset({"ConnectionResetError", "ConnectionAbortedError", "BrokenPipeError", "ServerDisconnectedError"}),
+        ("reset by peer", "Server disconnected", "Connection aborted", "lost the connection", "Broken pipe"),
+        "the connection was reset",
+        _CHECK_NETWORK,
+    ),
+    (
+        frozenset({"ClientConnectorSSLError", "ClientSSLError", "SSLError"}),
+        ("SSLError", "[SSL", "TLS"),
+        "no secure connection could be agreed on",
+        "Check proxy and TLS inspection on the way.",
+    ),
+    (
+        frozenset(),
+        ("Network is unreachable", "No route to host", "Host is unreachable", "Network unreachable"),
+        "there is no route to the host",
+        _CHECK_NETWORK,
+    ),
+)
+"""Exception names, telling words, and what both mean to an operator; the first that fits counts."""
+
+
+def transport_trouble(error: BaseException) -> tuple[str, str]:
+    """Why no connection came about, and what to do, in an operator's words; the library's own go to the debug log."""
+    chain = _causes(error)
+    names = {type(one).__name__ for one in chain}
+    if {getattr(one, "errno", None) for one in chain} & {errno.ENETUNREACH, errno.EHOSTUNREACH}:
+        return "there is no route to the host", _CHECK_NETWORK
+    said = " ".join(str(one) for one in chain).lower()
+    # The class of the cause knows better than its words: a refusal and a timeout may share a sentence.
+    by_class = [(meaning, todo) for classes, _, meaning, todo in _TROUBLES if names & classes]
+    by_words = [(m, todo) for _, words, m, todo in _TROUBLES if any(word.lower() in said for word in words)]
+    return next(iter(by_class + by_words), ("the host cannot be reached", _CHECK_NETWORK))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what it was raised for, outermost first; clients keep that in several attributes."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(found) < 20:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            named = ("inner_exception", "__cause__", "__context__", "os_error", "certificate_error")
+            waiting += [getattr(one, name, None) for name in named]
+            waiting += list(one.args)
+    return found
 
 
 def _explain_status(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,3 +104,45 @@ def test_the_telling_detail_is_taken_along() -> None:
     error: Any = HttpResponseError(400, "ValidationError", "One or more fields contain incorrect values:")
     error.error.details = [SimpleNamespace(message="Error in element 'choose' on line 3, column 5: no.")]
     assert "line 3, column 5" in azure_message(error)
+
+
+@pytest.mark.parametrize(
+    ("library_text", "meaning"),
+    [
+        ("Cannot connect to host a.b:443 ssl:default [Name or service not known]", "the name does not resolve"),
+        ("Cannot connect to host a.b:443 ssl:default [Connect call failed ('127.0.0.1', 443)]", "was refused"),
+        ("Connection timeout to host https://a.b", "timed out"),
+        ("[Errno 104] Connection reset by peer", "was reset"),
+        ("Server disconnected", "was reset"),
+        ("encoding with 'idna' codec failed (UnicodeError: label empty or too long)", "host name is invalid"),
+        (
+            "Cannot connect to host a.b:443 ssl:True [SSLCertVerificationError: CERTIFICATE_VERIFY_FAILED]",
+            "not trusted",
+        ),
+        ("Cannot connect to host a.b:443 ssl:default [something new]", "cannot be reached"),
+    ],
+)
+def test_transport_troubles_are_told_without_the_librarys_words(library_text: str, meaning: str) -> None:
+    result = told(ServiceRequestError(library_text))
+    assert type(result) is Unreachable
+    assert meaning in result.what
+    assert result.remedy
+    for library_word in ("ssl:", "[", "Errno", "codec", "Connect call"):
+        assert library_word not in result.line
+
+
+@pytest.mark.parametrize(
+    ("cause", "meaning"),
+    [
+        (socket.gaierror(-2, "nobody knows"), "the name does not resolve"),
+        (ConnectionRefusedError(111, "no"), "was refused"),
+        (ConnectionResetError(104, "no"), "was reset"),
+        (UnicodeError("label too long"), "host name is invalid"),
+        (TimeoutError(110, "Connect call failed"), "timed out"),
+        (OSError(101, "Connect call failed"), "no route"),
+    ],
+)
+def test_the_class_of_the_cause_counts_where_the_words_say_nothing(cause: Exception, meaning: str) -> None:
+    error = ServiceRequestError("Something went wrong")
+    error.__cause__ = cause
+    assert meaning in told(error).what
