@@ -252,8 +252,8 @@ def check(app: ConsoleApp, line: str) -> str | None:
     if not word:
         return None
     command = find(word)
-    if command not in offered(app):
-        command = None
+    if command is not None and command.writes and app.snapshot.is_read_only:
+        return "this console is read-only"
     if command is None:
         close = get_close_matches(word, [c.name for c in offered(app)], n=1)
         return f"no command “{word}”" + (f"; did you mean {close[0]}?" if close else "; Tab shows them")

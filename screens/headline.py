@@ -8,7 +8,7 @@ from datetime import datetime
 
 from console.domain.snapshot import GatewaySnapshot, Level, Problem
 from screens.figures import format_count
-from screens.spans import Cell, Span, Tone, fit, join, shorten, visible, width_of, wrap
+from screens.spans import Cell, Span, Tone, fit, join, shorten, shorten_middle, tint, visible, width_of, wrap
 
 LEVEL_GLYPHS: dict[Level, tuple[str, Tone]] = {
     Level.OK: ("●", Tone.GOOD),
@@ -16,6 +16,11 @@ LEVEL_GLYPHS: dict[Level, tuple[str, Tone]] = {
     Level.CRITICAL: ("✖", Tone.HARM),
     Level.UNKNOWN: ("?", Tone.QUIET),
 }
+
+BUDGET_STALE_SECONDS = 120.0
+"""What is left refills by the minute: an older number says little."""
+NAME_IN_VERDICT_WIDTH = 24
+"""Names in the verdict are shortened to this, so that what befalls callers stays in sight."""
 
 PUBLIC_CLOUD = "AzureCloud"
 
@@ -29,6 +34,8 @@ def badges(snapshot: GatewaySnapshot, is_paused: bool) -> list[Cell]:
         listed.append((Span(" PRODUCTION ", Tone.BADGE_PRODUCTION),))
     if snapshot.simulated:
         listed.append((Span(" SIMULATED ", Tone.BADGE_SIMULATED),))
+    elif snapshot.simulated is None:
+        listed.append((Span("…", Tone.QUIET),))  # a cloud is claimed only by an answer
     elif snapshot.cloud_name:
         listed.append((Span(visible(snapshot.cloud_name), Tone.QUIET),))
     if snapshot.is_read_only:
@@ -40,8 +47,8 @@ def badges(snapshot: GatewaySnapshot, is_paused: bool) -> list[Cell]:
     return listed
 
 
-def budget_cell(snapshot: GatewaySnapshot) -> Cell:
-    """Reads and writes Resource Manager says are left, `–` until it said so."""
+def budget_cell(snapshot: GatewaySnapshot, now: datetime) -> Cell:
+    """Reads and writes Resource Manager says are left, `–` until it said so, dim when it said so long ago."""
     budget = snapshot.budget
     if budget.arm_reads_remaining is None and budget.arm_writes_remaining is None:
         return Span("ARM ", Tone.QUIET), Span("–", Tone.FAINT)
@@ -50,7 +57,9 @@ def budget_cell(snapshot: GatewaySnapshot) -> Cell:
         if left is not None:
             tone = Tone.WARN if left < 20 else Tone.QUIET
             parts.append((Span(f"{format_count(left)}{letter}", tone),))
-    return (Span("ARM ", Tone.QUIET), *join(parts, " "))
+    cell = (Span("ARM ", Tone.QUIET), *join(parts, " "))
+    age = (now - budget.observed_at).total_seconds() if budget.observed_at is not None else 0.0
+    return tint(cell, Tone.STALE) if age > BUDGET_STALE_SECONDS else cell
 
 
 def header_line(snapshot: GatewaySnapshot, now: datetime, width: int, is_paused: bool = False) -> Cell:
@@ -66,7 +75,7 @@ def header_line(snapshot: GatewaySnapshot, now: datetime, width: int, is_paused:
     name = visible(snapshot.gateway.name if snapshot.gateway else snapshot.service_name)
     region = visible(snapshot.gateway.region) if snapshot.gateway else ""
     subscription = _short_subscription(snapshot.subscription_id)
-    budget = budget_cell(snapshot)
+    budget = budget_cell(snapshot, now)
     for extras in ((region, subscription, budget), (region, "", budget), (region, "", ()), ("", "", ())):
         left = join([(Span(name, Tone.STRONG),), *((Span(text, Tone.QUIET),) for text in extras[:2] if text)], " · ")
         right = join([*marks, extras[2], clock], "  ")
@@ -89,8 +98,18 @@ def verdict_lines(snapshot: GatewaySnapshot, width: int) -> list[Cell]:
     """The answer first, wrapped to at most three lines."""
     glyph, tone = LEVEL_GLYPHS[snapshot.verdict.level]
     text_tone = {Tone.HARM: Tone.HARM, Tone.WARN: Tone.STRONG}.get(tone, Tone.PLAIN)
-    spans = (Span(f" {glyph} ", tone), Span(visible(snapshot.verdict.text), text_tone))
+    spans = (Span(f" {glyph} ", tone), Span(_with_short_names(snapshot), text_tone))
     return wrap(spans, width - 1, indent=3, max_lines=3)
+
+
+def _with_short_names(snapshot: GatewaySnapshot) -> str:
+    """The verdict's sentence made visible, long names of backends and pools with their middle left out."""
+    text = visible(snapshot.verdict.text)
+    names = [visible(status.name) for status in snapshot.backends]
+    names += [visible(pool.pool.name) for pool in snapshot.pools]
+    for name in sorted({name for name in names if len(name) > NAME_IN_VERDICT_WIDTH}, key=len, reverse=True):
+        text = text.replace(name, shorten_middle(name, NAME_IN_VERDICT_WIDTH))
+    return text
 
 
 def problem_lines(problems: Sequence[Problem], width: int) -> list[Cell]:

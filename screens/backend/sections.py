@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from console.domain.gateway import CircuitBreakerRule, ModelDeployment, Route, RouteKind
+from console.domain.gateway import BackendKind, CircuitBreakerRule, ModelDeployment, Route, RouteKind
 from console.domain.health import BUSY_UTILIZATION_RATIO
 from console.domain.load import Figure
 from console.domain.snapshot import BackendStatus, GatewaySnapshot
@@ -94,7 +94,7 @@ def health_lines(status: BackendStatus, width: int) -> list[Cell]:
     first = (Span(" "), *health_cell(health), Span(since), Span(how, Tone.QUIET))
     lines = wrap(first, width - 1, indent=3)
     for reason in health.reasons:
-        lines.extend(wrap((Span("   – ", Tone.FAINT), Span(visible(reason))), width - 1, indent=5))
+        lines.extend(wrap((Span("   · ", Tone.FAINT), Span(visible(reason))), width - 1, indent=5))
     return lines
 
 
@@ -131,6 +131,12 @@ def figures_section(status: BackendStatus, freshness: Freshness, width: int) -> 
     return [heading("FIGURES", width), *table(("figure", "now", "source", "age"), rows, width, right=(1, 3))]
 
 
+_WITHOUT_UTILIZATION = {
+    BackendKind.PAYG: "not measured for pay-as-you-go",
+    BackendKind.UNKNOWN: "kind unknown",
+}
+
+
 def charts(status: BackendStatus) -> list[Chart]:
     """The hour as charts: requests, utilization, both 429s, tokens, failures. All counts are per minute."""
     load = status.load
@@ -143,7 +149,7 @@ def charts(status: BackendStatus) -> list[Chart]:
             format_percent,
             limit=1.0,
             warn_from=BUSY_UTILIZATION_RATIO,
-            missing="not measured for pay-as-you-go",
+            missing=_WITHOUT_UTILIZATION.get(status.kind, "no data"),
         ),
         Chart("429 by the model", "/min", load.model_throttled, format_count, tone=Tone.WARN),
         Chart("429 to callers", "/min", load.caller_throttled, format_count, tone=Tone.HARM),

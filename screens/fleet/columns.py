@@ -1,6 +1,7 @@
 """Which columns the fleet shows in the width at hand, and how wide each is.
 
-Pure. Columns leave by importance, never health, utilization or the 429s.
+Pure. Columns leave by importance, never health, utilization or the 429s. Where even these are too wide they shrink
+first: a row nobody can name tells nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +43,19 @@ PLANS = (
 )
 """In the order they stand."""
 
+SHRINKING = (
+    ("backend", 14),
+    ("utilization", 5),
+    ("health", 3),
+    ("model_throttled", 5),
+    ("caller_throttled", 5),
+    ("backend", 1),
+)
+"""What gives way, and down to which width, where the columns that never leave do not fit."""
+
+LONG_NAME_WIDTH = 28
+"""What a name gets that would not fit its widest column anyway: its start and its end tell it apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -69,13 +83,14 @@ def fit_columns(width: int, *, longest_name: int, is_grouped: bool) -> Layout:
             break
         needed += wanted[plan.key] + 1
         shown.append(plan)
-    if needed > room:
-        wanted["backend"] = max(1, wanted["backend"] - (needed - room))
+    for key, least in SHRINKING:
+        wanted[key] = max(min(least, wanted[key]), wanted[key] - max(0, needed - room))
         needed = sum(wanted[plan.key] + 1 for plan in shown)
     spare = max(0, room - needed)
     keys = {plan.key for plan in shown}
     widest = {plan.key: plan.widest for plan in PLANS}
-    widest["backend"] = min(widest["backend"], max(longest_name, wanted["backend"]))
+    widest_name = longest_name if longest_name <= widest["backend"] else LONG_NAME_WIDTH
+    widest["backend"] = max(widest_name, wanted["backend"])
 
     def widen(key: str, limit: int) -> None:
         nonlocal spare

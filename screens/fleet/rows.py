@@ -51,12 +51,17 @@ POOL_GLYPHS: dict[str, tuple[str, Tone]] = {
     "unknown": ("?", Tone.QUIET),
 }
 
+GLYPH_ONLY_BELOW = 6
+"""A health column narrower than this has no room for a word."""
+
 KIND_WORDS = {BackendKind.PTU: "PTU", BackendKind.PAYG: "PAYG", BackendKind.UNKNOWN: "–"}
 
 
-def health_cell(health: Health) -> Cell:
-    """Glyph and word; the word is toned only where something asks for attention."""
+def health_cell(health: Health, room: int | None = None) -> Cell:
+    """Glyph and word, the glyph alone in little `room`; the word is toned only where something asks for attention."""
     glyph, tone = HEALTH_GLYPHS[health.state]
+    if room is not None and room < GLYPH_ONLY_BELOW:
+        return (Span(glyph, tone),)
     word_tone = Tone.PLAIN if tone is Tone.GOOD else tone
     return Span(f"{glyph} ", tone), Span(health.state.value, word_tone)
 
@@ -67,11 +72,13 @@ def kind_cell(kind: BackendKind) -> Cell:
     return (Span(KIND_WORDS[kind], tone),)
 
 
-def pool_state_cell(pool: PoolStatus) -> Cell:
-    """Glyph and word of a pool; red as soon as its callers are refused."""
+def pool_state_cell(pool: PoolStatus, room: int | None = None) -> Cell:
+    """Glyph and word of a pool, the glyph alone in little `room`; red as soon as its callers are refused."""
     glyph, tone = POOL_GLYPHS.get(pool.state, ("?", Tone.QUIET))
     if tone is Tone.WARN and (pool.caller_throttled_ratio or 0.0) >= THROTTLED_RATIO:
         tone = Tone.HARM
+    if room is not None and room < GLYPH_ONLY_BELOW:
+        return (Span(glyph, tone),)
     return Span(f"{glyph} ", tone), Span(visible(pool.state), Tone.PLAIN if tone is Tone.GOOD else tone)
 
 
@@ -106,7 +113,7 @@ def backend_cells(
         "pool": pools_cell(status.memberships, layout.width_of("pool")),
         "priority": number_cell(place.priority if place else None),
         "weight": number_cell(place.weight if place else None),
-        "health": health_cell(status.health),
+        "health": health_cell(status.health, layout.width_of("health")),
         "utilization": utilization_cell(load.utilization_ratio, freshness, layout.width_of("utilization")),
     }
     for key, figure, render, tone in (
@@ -144,7 +151,7 @@ def row_figures(status: BackendStatus) -> tuple[Figure, ...]:
 def group_cells(group: Group, layout: Layout, freshness: Freshness, is_folded: bool) -> dict[str, Cell]:
     """The cells of a heading: a pool with its state and sums, or what routes to backends outside pools.
 
-    Sums over stale figures are as dim as the figures.
+    A pool is as old as the oldest figure of its members. Sums over stale figures are as dim as the figures.
     """
     width = max(1, layout.width_of("backend") - 2)
     count = f" {len(group.backends)}" if is_folded else ""
@@ -160,8 +167,8 @@ def group_cells(group: Group, layout: Layout, freshness: Freshness, is_folded: b
     if pool is None:
         cells["health"] = plain("outside pools" if group.title != "no route" else "not routed", Tone.QUIET)
         return cells
-    cells["health"] = pool_state_cell(pool)
-    if pool.spilled_ratio:
+    cells["health"] = pool_state_cell(pool, layout.width_of("health"))
+    if pool.spilled_ratio and layout.width_of("utilization") >= len("100% spills"):
         cells["utilization"] = (Span(f"{format_percent(pool.spilled_ratio)} spills", Tone.WARN),)
     if pool.requests_per_minute is not None:
         cells["requests"] = (Span(format_count(pool.requests_per_minute), Tone.STRONG),)
@@ -175,6 +182,8 @@ def group_cells(group: Group, layout: Layout, freshness: Freshness, is_folded: b
         cells["latency"] = (Span(format_milliseconds(pool.latency_p95_ms)),)
     if (trend_width := layout.width_of("trend")) and pool.requests is not None:
         cells["trend"] = sparkline(pool.requests, trend_width)
+    if layout.width_of("age"):
+        cells["age"] = age_cell([figure for status in group.backends for figure in row_figures(status)], freshness)
     if any(freshness.is_stale(status.load.requests_per_minute) for status in group.backends):
         sums = ("utilization", "requests", "model_throttled", "caller_throttled", "latency")
         cells.update({key: tint(cells[key], Tone.STALE) for key in sums if key in cells})

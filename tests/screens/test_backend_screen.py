@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.domain.gateway import CircuitBreakerRule, ModelDeployment
+from console.domain.gateway import BackendKind, CircuitBreakerRule, ModelDeployment
 from console.domain.load import Series
 from screens.backend.sections import breaker_sentence, capacity_words, charts, deployments_section, limits_words
 from screens.figures import format_count
@@ -148,12 +148,20 @@ def test_a_chart_leaves_gaps_where_nothing_is_known() -> None:
     assert "last 0" in text_of(lines[0])
 
 
-def test_a_chart_without_data_says_so() -> None:
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (BackendKind.PAYG, "not measured for pay-as-you-go"),
+        (BackendKind.UNKNOWN, "kind unknown"),
+        (BackendKind.PTU, "no data"),
+    ],
+)
+def test_a_chart_without_data_says_so(kind: BackendKind, words: str) -> None:
     status = demo_backends()[1]
-    empty = replace(status, load=replace(status.load, utilization=None))
+    empty = replace(status, kind=kind, load=replace(status.load, utilization=None))
     lines = draw_chart(charts(empty)[1], 40, 6)
     assert "–" in text_of(lines[0])
-    assert any("not measured" in text_of(line) for line in lines)
+    assert any(words in text_of(line) for line in lines)
 
 
 @pytest.mark.parametrize("width", [20, 39, 52, 120])

@@ -54,6 +54,35 @@ def test_no_cell_of_the_demo_is_cut(width: int) -> None:
             assert "…" not in text_of(fit(cell, column.width))
 
 
+@pytest.mark.parametrize("width", [39, 40, 59, 79])
+@pytest.mark.parametrize("name_width", [20, 82])
+def test_a_name_can_be_read_before_anything_else_has_its_room(width: int, name_width: int) -> None:
+    layout = fit_columns(width, longest_name=name_width, is_grouped=True)
+    assert layout.width_of("backend") >= 14
+    assert layout.width <= width + 1
+    assert {column.key for column in layout.columns} >= ALWAYS
+
+
+def test_names_nothing_has_room_for_are_shortened_in_the_middle() -> None:
+    layout = fit_columns(240, longest_name=82, is_grouped=False)
+    assert layout.width_of("backend") == 28
+    first = SNAPSHOT.backends[0]
+    status = replace(first, backend=replace(first.backend, name="payg-" + "x" * 70 + "-west"))
+    (row,) = fleet_rows(None, [status], layout, FRESH)
+    name = text_of(row.cells["backend"])
+    assert name.startswith("payg-x")
+    assert name.endswith("-west")
+    assert "…" in name
+
+
+def test_a_pool_is_as_old_as_its_oldest_member() -> None:
+    layout = fit_columns(159, longest_name=20, is_grouped=True)
+    rows = fleet_rows(group_backends(SNAPSHOT, SNAPSHOT.backends, None), [], layout, FRESH)
+    ages = [text_of(row.cells["age"]) for row in rows if row.key.startswith("pool:chat-pool")]
+    assert ages[0] in ages[1:]
+    assert ages[0] != "–"
+
+
 def test_groups_follow_the_pools_and_then_the_routes() -> None:
     groups = group_backends(SNAPSHOT, SNAPSHOT.backends, None)
     assert [(g.title, names(list(g.backends))) for g in groups] == [

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from console.domain.snapshot import Budget, FeedStatus, Level, Problem, Verdict
+from screens.commands import check
 from screens.fleet.screen import FleetScreen
+from screens.headline import budget_cell
+from screens.spans import Tone
 from tests.screens.looking import LARGE, SMALL, console_on, line_with, lines_of, press, text_on
 from tests.screens.made_up import NOW, backend_status, big_snapshot, demo_backends, demo_snapshot, load, snapshot_of
 
@@ -166,9 +170,32 @@ async def test_pause_and_refresh_reach_the_engine_and_the_pause_is_seen() -> Non
         assert "refresh all" in engine.asked
 
 
-async def test_what_does_not_exist_yet_is_not_bound() -> None:
+async def test_every_room_has_its_key() -> None:
     async with console_on(demo_snapshot()) as (app, _, _):
-        assert not {"t", "a", "D", "c"} & set(app.screen.active_bindings)
+        assert {"t", "a", "f", "D", "d", "r"} <= set(app.screen.active_bindings)
+
+
+async def test_a_command_that_writes_says_why_it_is_not_there() -> None:
+    async with console_on(demo_snapshot(is_read_only=True)) as (app, _, _):
+        assert check(app, "drain payg-westus") == "this console is read-only"
+        assert (check(app, "drian x") or "").startswith("no command “drian”")
+
+
+async def test_a_long_name_hides_nothing_of_the_verdict() -> None:
+    name = "ptu-" + "x" * 76
+    base = demo_snapshot()
+    long = replace(base.backends[0], backend=replace(base.backends[0].backend, name=name))
+    verdict = Verdict(Level.CRITICAL, f"{name} saturated since 09:41; callers refused 3.1%")
+    async with console_on(replace(base, backends=(long,), verdict=verdict)) as (app, _, _):
+        assert "callers refused 3.1%" in text_on(app)
+
+
+async def test_a_budget_of_long_ago_is_dim() -> None:
+    budget = Budget(arm_reads_remaining=900, observed_at=NOW - timedelta(minutes=3))
+    old = budget_cell(replace(demo_snapshot(), budget=budget), NOW)
+    new = budget_cell(replace(demo_snapshot(), budget=replace(budget, observed_at=NOW)), NOW)
+    assert {span.tone for span in old} == {Tone.STALE}
+    assert Tone.STALE not in {span.tone for span in new}
 
 
 @SIZES
@@ -189,6 +216,7 @@ async def test_before_the_first_answer_nothing_is_claimed() -> None:
         assert "? Connecting to apim-contoso-prod" in text_on(app)
         assert "Waiting for the first answer" in text_on(app)
         assert "ARM –" in lines_of(app)[0]
+        assert "AzureCloud" not in lines_of(app)[0]
 
 
 async def test_an_empty_gateway_says_that_it_is_empty() -> None:

@@ -60,6 +60,7 @@ def test_text_from_azure_cannot_steer_the_terminal() -> None:
     text = status_text(compose(shown, NOW), NOW)
     assert "\x1b" not in text
     assert "\x07" not in text
+    assert "⟨U+202E⟩evil" in text
     assert "\u202e" not in text
     assert "␛[2J␇" in text
 
