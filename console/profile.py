@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,7 +20,7 @@ import msgspec
 from console.azure.clouds import CLOUDS, Cloud
 from console.azure.resolve import is_loopback
 from console.domain.gateway import BackendKind
-from console.errors import ProfileError
+from console.errors import GuardRefusal, ProfileError
 
 CredentialName = Literal["default", "azure-cli", "managed-identity", "environment"]
 CloudName = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
@@ -54,7 +54,10 @@ class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One gateway and how to reach it. `workspace_id` empty: discovered from the gateway's diagnostic settings."""
+    """One gateway and how to reach it. `workspace_id` empty: discovered from the gateway's diagnostic settings.
+
+    `is_read_only_by_option`: it is read-only because this console was started so, not because the profile says so.
+    """
 
     name: str
     subscription_id: str
@@ -67,6 +70,7 @@ class Profile:
     identity_endpoint: str = ""
     identity_header: str = field(default="", repr=False)
     is_read_only: bool = False
+    is_read_only_by_option: bool = False
     is_production: bool = False
     resolve: Mapping[str, str] = field(default_factory=dict)
     backend_kinds: Mapping[str, BackendKind] = field(default_factory=dict)
@@ -78,6 +82,24 @@ class Profile:
             f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
             f"/providers/Microsoft.ApiManagement/service/{self.service_name}"
         )
+
+    @property
+    def read_only_text(self) -> str:
+        """Why nothing is written; "" when writing is allowed."""
+        if not self.is_read_only:
+            return ""
+        return "this console is read-only (--read-only)" if self.is_read_only_by_option else "this profile is read-only"
+
+    def require_writes(self) -> None:
+        """Let only those on who may write.
+
+        Raises:
+            GuardRefusal: says whether the console or the profile is read-only.
+        """
+        if self.is_read_only:
+            by_option = self.is_read_only_by_option
+            remedy = "Start it without --read-only." if by_option else "Use a profile that may write."
+            raise GuardRefusal(self.read_only_text[0].upper() + self.read_only_text[1:], remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +215,9 @@ def _profile(name: str, table: object, path: Path) -> Profile:
             raise ProfileError(
                 f'{place} lacks "{missing.group(1)}"', where=str(path), remedy=f"Add {missing.group(1)} to [{place}]."
             ) from error
+        place_of_value = f"{place}{inner.rstrip('`')}"
         raise ProfileError(
-            f"{place}{inner.rstrip('`')}: {reason}", where=str(path), remedy="Correct that value."
+            f"{place_of_value} {_reason_words(reason, inner)}", where=str(path), remedy="Correct that value."
         ) from error
     _check_values(written, place, path)
     return Profile(
@@ -213,6 +236,30 @@ def _profile(name: str, table: object, path: Path) -> Profile:
         resolve=dict(written.resolve),
         backend_kinds={key: BackendKind(value.kind) for key, value in written.backends.items()},
     )
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "cloud": get_args(CloudName),
+    "credential": get_args(CredentialName),
+    "kind": ("ptu", "payg"),
+}
+_TYPE_WORDS = {
+    "bool": "true or false",
+    "str": "text in quotes",
+    "object": "a table",
+}
+
+
+def _reason_words(reason: str, inner: str) -> str:
+    """What is wrong with a value in an operator's words: `must be true or false`, `must be one of ptu, payg`."""
+    expected = re.match(r"Expected `(\w+)`", reason)
+    choices = _CHOICES.get(inner.rstrip("`").rpartition(".")[2])
+    if choices is not None and (expected or reason.startswith("Invalid enum value")):
+        given = re.search(r"Invalid enum value '(.*)'", reason)
+        return f"must be one of {', '.join(choices)}" + (f', not "{given.group(1)}"' if given else "")
+    if expected and expected.group(1) in _TYPE_WORDS:
+        return f"must be {_TYPE_WORDS[expected.group(1)]}"
+    return f"is not valid: {reason}"
 
 
 def _check_values(written: ProfileTable, place: str, path: Path) -> None:

@@ -98,18 +98,24 @@ def show(setting: Setting, name: str | None, as_json: bool) -> None:
         if isinstance(value, dict):
             click.echo(f"{key}:" if value else f"{key}: –")
             for inner, text in value.items():
-                click.echo(f"  {inner}: {text}")
+                told = ", ".join(f"{k} {v}" for k, v in text.items()) if isinstance(text, dict) else text
+                click.echo(f"  {inner}: {told}")
+        elif isinstance(value, bool):
+            click.echo(f"{key}: {'true' if value else 'false'}")
         else:
             click.echo(f"{key}: {'–' if value == '' else value}")
 
 
 def _shown(profile: Profile) -> dict[str, Any]:
-    """The profile as data, without its secret."""
+    """The profile under the keys of its file, without its secret."""
     values = asdict(profile)
     values["cloud"] = profile.cloud.name
     values["identity_header"] = "(set)" if profile.identity_header else ""
-    values["backend_kinds"] = {name: kind.value for name, kind in profile.backend_kinds.items()}
+    values["read_only"] = values.pop("is_read_only")
+    values["production"] = values.pop("is_production")
+    del values["backend_kinds"], values["resolve"]
     values["resolve"] = dict(profile.resolve)
+    values["backends"] = {name: {"kind": kind.value} for name, kind in profile.backend_kinds.items()}
     return values
 
 

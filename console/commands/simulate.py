@@ -33,9 +33,16 @@ def simulate(
 ) -> None:
     """Run the embedded Azure alone, on this machine's loopback only."""
     from console.commands.progress import show_progress
+    from console.errors import UsageError
     from console.profile import write_profile
     from console.simulator_process import SimulatorOptions, SimulatorProcess, profile_values
 
+    if profile_out is not None and not profile_out.absolute().parent.is_dir():
+        raise UsageError(
+            f"The folder {profile_out.absolute().parent} does not exist",
+            where=f"--profile-out {profile_out}",
+            remedy="Create it, or name a file in another folder.",
+        )
     certificate = None
     if tls:
         from console.loopback_certificate import make_certificate

@@ -205,6 +205,12 @@ def test_profiles_can_be_added_chosen_and_shown_without_their_secret(simulated: 
     assert [(p["name"], p["default"]) for p in listed["profiles"]] == [("one", False), ("two", True)]
     shown = run("profiles", "show", home=simulated).stdout
     assert "identity_header: (set)" in shown
+    assert "read_only: false" in shown
+    assert "is_read_only" not in shown
+    lost = run("simulate", "--port", "0", "--profile-out", str(tmp_path / "nowhere" / "p.toml"), home=tmp_path)
+    assert lost.returncode == 2
+    assert "does not exist" in lost.stderr
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_watching_prints_one_line_a_snapshot_until_interrupted(simulated: Path) -> None:

@@ -42,10 +42,11 @@ def test_a_profile_says_everything_that_leads_to_a_gateway() -> None:
     [
         (("resource_group", "resource_gruop"), r'"profiles.prod.resource_gruop".*Did you mean "resource_group"'),
         (("default =", "defualt ="), r'"defualt".*Did you mean "default"'),
-        (('kind = "ptu"', 'kind = "reserved"'), r"profiles.prod.backends.*Invalid enum value 'reserved'"),
+        (('kind = "ptu"', 'kind = "reserved"'), r'profiles.prod.backends.*must be one of ptu, payg, not "reserved"'),
         (('kind = "ptu"', 'knid = "ptu"'), r'"profiles.prod.backends.payg-legacy.knid".*Did you mean "kind"'),
         (('service_name = "apim"\n', ""), r'profiles.prod lacks "service_name"'),
-        (("production = true", 'production = "yes"'), r"profiles.prod.production: Expected `bool`, got `str`"),
+        (("production = true", 'production = "yes"'), r"profiles.prod.production must be true or false"),
+        (('service_name = "apim"', "service_name = 7"), r"profiles.prod.service_name must be text in quotes"),
         (('default = "prod"', 'default = "prd"'), r'default profile "prd" does not exist.*Did you mean "prod"'),
         (("0a1b2c3d-", "x"), r"subscription_id.*no GUID"),
         (("https://10.0.0.4", "http://10.0.0.4"), r"plain http to 10.0.0.4.*Use https"),
