@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from console.errors import ConsoleError, DeadlineExceeded, GuardRefusal, UsageError
+from console.errors import ConsoleError, DeadlineExceeded, UsageError
 
 if TYPE_CHECKING:
     from console.commands.setting import Setting
@@ -148,8 +148,7 @@ class _Run:
         from console.commands.asking import require_consent
 
         self.telling.line(text)
-        if self.desk.engine.profile.is_read_only:
-            raise GuardRefusal("This profile is read-only", remedy="Use a profile that may write.")
+        self.desk.engine.profile.require_writes()
         if not require_consent("Resume it?", is_agreed=self.choices.is_agreed):
             return self.telling.finish("declined", DECLINED_EXIT_CODE)
         record = await self.desk.resume(self.choices.backend, self.telling.step, is_forced=self.choices.is_forced)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console.errors import ConsoleError, GuardRefusal, NotFound
+from console.errors import ConsoleError, NotFound
 
 if TYPE_CHECKING:
     from console.commands.drain import Telling
@@ -72,8 +72,7 @@ async def _restore(
     from console.commands.drain import DECLINED_EXIT_CODE
     from console.operations.drain.report import restore_document, restore_lines
 
-    if desk.engine.profile.is_read_only:
-        raise GuardRefusal("This profile is read-only", remedy="Use a profile that may write.")
+    desk.engine.profile.require_writes()
     if is_gradual:
         await desk.look()  # how callers fare before the first step is what the later ones are held against
     try:

@@ -59,7 +59,9 @@ class Setting:
 
     def adjusted(self, profile: Profile) -> Profile:
         """The profile with the global restrictions on it."""
-        return replace(profile, is_read_only=profile.is_read_only or self.read_only)
+        if not self.read_only or profile.is_read_only:
+            return profile
+        return replace(profile, is_read_only=True, is_read_only_by_option=True)
 
 
 def demo_profile(ready: ReadyLine) -> Profile:

@@ -93,7 +93,12 @@ class Bench:
         return read_folder(self.folder)
 
     def plan(self, *wanted: Wanted, read_only: bool = False) -> DeployPlan:
-        return plan_deploy(list(wanted), self.deployed(), self.history(), is_read_only=read_only)
+        return plan_deploy(
+            list(wanted),
+            self.deployed(),
+            self.history(),
+            read_only_text="this profile is read-only" if read_only else "",
+        )
 
     def carry_out(self, plan: DeployPlan) -> Outcome:
         operation = history.ROLLBACK if plan.is_rollback else history.DEPLOY

@@ -216,8 +216,7 @@ class DeployFlow:
             GuardRefusal: the profile is read-only.
             ConsoleError: Azure refuses, or nobody answers.
         """
-        if self.profile.is_read_only:
-            raise GuardRefusal("This profile is read-only", remedy="Use a profile that may write.")
+        self.profile.require_writes()
         template = await self.load_template()
         require_sound(choices, self.offer)
         await self.deployments.open()

@@ -92,7 +92,7 @@ class DrainDesk:
         Raises:
             NotFound: no such backend.
         """
-        return plan_drain(self.engine.store.current, backend_name)
+        return plan_drain(self.engine.store.current, backend_name, read_only_text=self.engine.profile.read_only_text)
 
     async def fetch_restore_plan(self, backend_name: str) -> RestorePlan:
         """What a restore would do, read from the gateway now.
@@ -190,8 +190,7 @@ class DrainDesk:
     # -- within ----------------------------------------------------------------------------------------------
 
     def _require_writes(self) -> None:
-        if self.engine.profile.is_read_only:
-            raise GuardRefusal("This profile is read-only", remedy="Use a profile that may write.")
+        self.engine.profile.require_writes()
 
     def _require_left_behind(self, record: DrainRecord, *, is_forced: bool) -> None:
         """Refuse to take over a drain whose console may be writing right now."""

@@ -72,8 +72,8 @@ class DrainPlan:
         guards.require_permission(self.guards, refused=refused, force_reason=force_reason)
 
 
-def plan_drain(snapshot: GatewaySnapshot, backend_name: str) -> DrainPlan:
-    """Plan the drain of one backend.
+def plan_drain(snapshot: GatewaySnapshot, backend_name: str, *, read_only_text: str = "") -> DrainPlan:
+    """Plan the drain of one backend. `read_only_text` says why nothing is written, where that is known better.
 
     Raises:
         NotFound: no such backend.
@@ -90,7 +90,7 @@ def plan_drain(snapshot: GatewaySnapshot, backend_name: str) -> DrainPlan:
     aware = tuple(r for r in direct if r.is_drain_aware)
     bypassing = tuple(r for r in direct if not r.is_drain_aware)
     guards = (
-        _guard_read_only(snapshot),
+        _guard_read_only(snapshot, read_only_text),
         _guard_not_draining(snapshot, backend_name),
         _guard_other_drains(others),
         _guard_somewhere_to_go(changes, aware, bypassing),
@@ -131,10 +131,10 @@ def _window(snapshot: GatewaySnapshot, status: BackendStatus) -> Window:
     return Window(end - timedelta(minutes=PREDICTION_MINUTES), end)
 
 
-def _guard_read_only(snapshot: GatewaySnapshot) -> Guard | None:
-    if not snapshot.is_read_only:
+def _guard_read_only(snapshot: GatewaySnapshot, text: str) -> Guard | None:
+    if not snapshot.is_read_only and not text:
         return None
-    return Guard("read-only", GuardVerdict.REFUSED, "this profile is read-only", is_forceable=False)
+    return Guard("read-only", GuardVerdict.REFUSED, text or "this profile is read-only", is_forceable=False)
 
 
 def _guard_not_draining(snapshot: GatewaySnapshot, backend_name: str) -> Guard:

@@ -16,7 +16,7 @@ from console.azure.activity import fetch_changes
 from console.azure.entities import Entities, ServiceEntities
 from console.azure.policy_traffic import PolicyTraffic
 from console.engine import Engine
-from console.errors import ConsoleError, DeadlineExceeded, NotFound, UsageError
+from console.errors import ConsoleError, DeadlineExceeded, NotFound
 from console.journal import Journal, journal_path, local_owner, read_journal
 from console.operations.fragments import history as remembered
 from console.operations.fragments.compare import SyncState, sync_state
@@ -202,7 +202,9 @@ class FragmentDesk:
         for name in missing_named_values(wanted, overview.deployed):
             if name in SAFE_VALUES:
                 wanted.append(Wanted(Place(Kind.NAMED_VALUE, name), SAFE_VALUES[name], "by convention"))
-        return plan_deploy(wanted, overview.deployed, overview.history, is_read_only=self.engine.profile.is_read_only)
+        return plan_deploy(
+            wanted, overview.deployed, overview.history, read_only_text=self.engine.profile.read_only_text
+        )
 
     async def plan_rollback(
         self, run_id: str = "", handles: Sequence[str] = (), folder: Path | None = None
@@ -215,23 +217,23 @@ class FragmentDesk:
             ConsoleError: the gateway cannot be read.
         """
         deployed, history = await self.deployed(), self.history()
-        read_only = self.engine.profile.is_read_only
+        read_only = self.engine.profile.read_only_text
         if folder is not None:
             local = read_folder(folder)
-            return plan_folder(wanted_from(local, handles), deployed, history, is_read_only=read_only)
+            return plan_folder(wanted_from(local, handles), deployed, history, read_only_text=read_only)
         if handles and not run_id:
             versions = []
             for handle in handles:
                 place = place_of_handle(handle)
                 standing = deployed.find(place)
                 versions.append(version_before(history, place, None if standing is None else standing.text))
-            return plan_versions(versions, deployed, history, is_read_only=read_only)
+            return plan_versions(versions, deployed, history, read_only_text=read_only)
         run = history.find_run(run_id) if run_id else last_deployment(history, deployed)
         if run is None:
             raise NotFound(
                 f"The journal holds no run {run_id!r} on this gateway", remedy=f"There are: {_known(history)}."
             )
-        return plan_rollback(run, deployed, history, is_read_only=read_only)
+        return plan_rollback(run, deployed, history, read_only_text=read_only)
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -250,11 +252,10 @@ class FragmentDesk:
         """Write a plan. What Azure refuses is in the outcome.
 
         Raises:
-            UsageError: the profile is read-only.
+            GuardRefusal: the console or the profile is read-only.
             OSError: the journal cannot be written.
         """
-        if self.engine.profile.is_read_only:
-            raise UsageError("This profile is read-only", remedy="Use a profile that may write.")
+        self.engine.profile.require_writes()
         journal = self._journal(remembered.ROLLBACK if plan.is_rollback else remembered.DEPLOY, reason)
         entities = await self.entities()
         return await execute_plan(plan, entities, journal, self.engine.clock, self.pause, on_progress)

@@ -178,13 +178,14 @@ def plan_deploy(
     deployed: Deployed,
     history: History,
     *,
-    is_read_only: bool = False,
+    read_only_text: str = "",
     undoes: str | None = None,
     expected: dict[Place, str | None] | None = None,
 ) -> DeployPlan:
     """Plan what to write so that what is wanted stands.
 
     Args:
+        read_only_text: why nothing may be written, "" when it may.
         undoes: the run that a rollback takes back.
         expected: what should stand now (a rollback's own writes); anything else there is somebody's newer edit.
     """
@@ -205,7 +206,7 @@ def plan_deploy(
     changing = {write.place for write in ordered if write.text is not None}
     findings = inspect([d for d in coming if d.place in changing], deployed, coming)
     guards = [
-        *_access_guards(is_read_only),
+        *_access_guards(read_only_text),
         *_text_guards(ordered, findings),
         *_name_guards(ordered, deployed, texts),
         *_edit_guards(ordered, history, expected),
@@ -241,10 +242,10 @@ def _write(
 # -- guards ------------------------------------------------------------------------------------------------------------
 
 
-def _access_guards(is_read_only: bool) -> list[Guard]:
-    if not is_read_only:
+def _access_guards(read_only_text: str) -> list[Guard]:
+    if not read_only_text:
         return []
-    return [Guard("read-only", GuardVerdict.REFUSED, "this profile is read-only", is_forceable=False)]
+    return [Guard("read-only", GuardVerdict.REFUSED, read_only_text, is_forceable=False)]
 
 
 def _text_guards(writes: Sequence[PlannedWrite], findings: Sequence[FileFinding]) -> list[Guard]:

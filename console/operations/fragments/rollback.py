@@ -43,7 +43,7 @@ def _is_back(run: Run, path: str, deployed: Deployed) -> bool:
     return same_text(None if standing is None else standing.text, write.before, write.place.kind)
 
 
-def plan_rollback(run: Run, deployed: Deployed, history: History, *, is_read_only: bool = False) -> DeployPlan:
+def plan_rollback(run: Run, deployed: Deployed, history: History, *, read_only_text: str = "") -> DeployPlan:
     """Take back what a run wrote. Places where it never arrived, or which are back already, stay as they are."""
     wanted: dict[Place, Wanted] = {}
     expected: dict[Place, str | None] = {}
@@ -60,7 +60,7 @@ def plan_rollback(run: Run, deployed: Deployed, history: History, *, is_read_onl
         wanted[place] = Wanted(place, write.before, f"as before {run.run_id[:SHORT_ID]}")
         expected[place] = _last_text(run, write.path)
     return plan_deploy(
-        list(wanted.values()), deployed, history, is_read_only=is_read_only, undoes=run.run_id, expected=expected
+        list(wanted.values()), deployed, history, read_only_text=read_only_text, undoes=run.run_id, expected=expected
     )
 
 
@@ -84,15 +84,15 @@ def version_before(history: History, place: Place, standing: str | None) -> Vers
 
 
 def plan_versions(
-    versions: Sequence[Version], deployed: Deployed, history: History, *, is_read_only: bool = False
+    versions: Sequence[Version], deployed: Deployed, history: History, *, read_only_text: str = ""
 ) -> DeployPlan:
     """Put versions of the journal back."""
     wanted = [Wanted(v.place, v.text, f"version of {v.at:%Y-%m-%d %H:%M}Z, {v.run_id[:SHORT_ID]}") for v in versions]
-    return plan_deploy(wanted, deployed, history, is_read_only=is_read_only, undoes="", expected={})
+    return plan_deploy(wanted, deployed, history, read_only_text=read_only_text, undoes="", expected={})
 
 
 def plan_folder(
-    wanted: Sequence[Wanted], deployed: Deployed, history: History, *, is_read_only: bool = False
+    wanted: Sequence[Wanted], deployed: Deployed, history: History, *, read_only_text: str = ""
 ) -> DeployPlan:
     """Put a folder's texts back, whoever changed the gateway since: that is what going back to a folder means."""
-    return plan_deploy(list(wanted), deployed, history, is_read_only=is_read_only, undoes="", expected={})
+    return plan_deploy(list(wanted), deployed, history, read_only_text=read_only_text, undoes="", expected={})
