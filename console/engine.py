@@ -199,11 +199,15 @@ class Engine:
     def _composed(self) -> GatewaySnapshot:
         """The snapshot of now, with findings that remember the one before."""
         from console.domain.compose import compose
-        from console.triage.find import find_all
+        from console.triage.early import find_with_early
         from console.triage.tracking import track
 
         snapshot = compose(self._observations, self.clock.now())
-        findings = track(self.store.current.findings, find_all(snapshot), snapshot.observed_at)
+        findings = track(
+            self.store.current.findings,
+            find_with_early(self._observations, snapshot, snapshot.observed_at),
+            snapshot.observed_at,
+        )
         return replace(snapshot, findings=findings)
 
     def _announce(self) -> None:

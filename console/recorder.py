@@ -28,7 +28,8 @@ FORMAT = 1
 LARGEST_MEGABYTES = 200
 PRUNE_EVERY = 60
 """Frames between two looks at the file's size."""
-_SPLIT = ("model_loads", "caller_loads", "callers")
+_SPLIT = ("model_loads", "caller_loads", "callers", "early_loads", "early_callers")
+"""Fields that are stored in parts; the early ones not at all: the findings they led to are."""
 _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null);
 create table if not exists parts (id integer primary key, hash blob unique not null, body blob not null);

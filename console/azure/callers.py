@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from console import queries
@@ -16,6 +16,7 @@ from console.azure.logs import Table, known_until_at, parse_moment, run_query
 from console.azure.refusal import one_line
 from console.azure.session import AzureSession
 from console.domain.callers import CallersDetail, ConsumerLoad, ErrorSeries, LatencySeries
+from console.domain.history import floor_minute
 from console.domain.load import Series, Window
 from console.errors import ConsoleError
 
@@ -32,8 +33,8 @@ async def fetch_callers(
     *,
     split_hosts: str = "",
     with_tokens: bool = True,
-) -> tuple[CallersDetail | None, ConsoleError | None]:
-    """One reading of the window, and why tokens are missing from it; the reading is None when nothing ever arrived.
+) -> tuple[CallersDetail | None, CallersDetail | None, ConsoleError | None]:
+    """(what is complete, what has arrived up to the newest row, why tokens are missing); None: nothing ever arrived.
 
     Raises:
         ConsoleError: the logs cannot be queried.
@@ -62,18 +63,24 @@ async def fetch_callers(
     latest = max((parse_moment(row["LatestAt"]) for row in consumers.rows), default=None)
     known_until = known_until_at(latest, now)
     if known_until is None:
-        return None, no_tokens
+        return None, None, no_tokens
     known = Window(window.start_at, max(window.start_at, known_until))
     partial = next((t.partial for t in (consumers, errors, latency, tokens) if t.partial), None)
-    detail = CallersDetail(
-        known,
-        parse_errors(errors.rows, known),
-        parse_latencies(latency.rows, known),
-        parse_consumers(consumers.rows, tokens.rows if with_tokens and no_tokens is None else None, known),
-        partial or "",
-        len({row["Consumer"] for row in consumers.rows}) >= CONSUMERS_READ,
-    )
-    return detail, no_tokens
+    counted = tokens.rows if with_tokens and no_tokens is None else None
+
+    def detail(span: Window) -> CallersDetail:
+        return CallersDetail(
+            span,
+            parse_errors(errors.rows, span),
+            parse_latencies(latency.rows, span),
+            parse_consumers(consumers.rows, counted, span),
+            partial or "",
+            len({row["Consumer"] for row in consumers.rows}) >= CONSUMERS_READ,
+        )
+
+    assert latest is not None
+    arrived = Window(window.start_at, max(known.end_at, floor_minute(latest) + timedelta(minutes=1)))
+    return detail(known), detail(arrived), no_tokens
 
 
 def _index(row: Mapping[str, Any], window: Window) -> int:

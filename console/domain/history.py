@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from console.domain.load import CallerLoad, ModelLoad, Series, Window
+
+T = TypeVar("T")
 
 HISTORY_MINUTES = 60
 """How far back the charts go."""
@@ -81,3 +84,14 @@ def merge_caller_load(older: CallerLoad | None, newer: CallerLoad, start_at: dat
         failed=overlay(older.failed, newer.failed, start_at),
         refused=newer.refused if newer.refused is None else overlay(older.refused, newer.refused, start_at),
     )
+
+
+def cut_series(holder: T, until: datetime) -> T:
+    """A dataclass with every `Series` in it cut to end at `until` at the latest."""
+    cut: dict[str, Any] = {}
+    for field in fields(holder):  # type: ignore[arg-type]
+        value = getattr(holder, field.name)
+        if isinstance(value, Series):
+            length = max(0, round((until - value.start_at).total_seconds() / 60))
+            cut[field.name] = Series(value.start_at, value.values[:length])
+    return replace(holder, **cut)  # type: ignore[type-var]

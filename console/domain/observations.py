@@ -22,7 +22,8 @@ class Observations:
 
     `metrics_window` spans the history that was read, its end is how far metrics are settled; `metrics_accounts` are the
     accounts (ids lower-case) whose region answered at `metrics_window.end_at`. `traffic_window` ends where the logs are
-    complete.
+    complete. `early_loads` and `early_callers` reach into minutes that are still filling: what they hold has happened,
+    what they lack may have happened too, so no figure is made of them.
     """
 
     profile_name: str
@@ -45,6 +46,8 @@ class Observations:
     drains: tuple[Drain, ...] = ()
     callers: CallersDetail | None = None
     changes: tuple[Change, ...] | None = None
+    early_loads: tuple[ModelLoad, ...] = ()
+    early_callers: CallersDetail | None = None
     budget: Budget = field(default_factory=Budget)
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     feeds: tuple[FeedStatus, ...] = ()

@@ -37,7 +37,7 @@ class ConsumersFeed:
         now = context.clock.now()
         window = last_minutes(floor_minute(now) + timedelta(minutes=1), HISTORY_MINUTES)
         split = shared_hosts(context.observations())
-        detail, no_tokens = await fetch_callers(
+        detail, early, no_tokens = await fetch_callers(
             session,
             self._workspace_id,
             window,
@@ -49,7 +49,7 @@ class ConsumersFeed:
             self._without_tokens_until = context.clock.monotonic() + ASK_TOKENS_AGAIN_SECONDS
         if detail is None:
             return ()
-        context.apply(lambda o: replace(o, callers=detail))
+        context.apply(lambda o: replace(o, callers=detail, early_callers=early))
         if detail.partial:
             return (
                 ConsoleError(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from console.azure.metrics import MetricsReader, MetricsReading, settled_end
 from console.domain.gateway import Account
-from console.domain.history import HISTORY_MINUTES, last_minutes, merge_model_load
+from console.domain.history import HISTORY_MINUTES, cut_series, floor_minute, last_minutes, merge_model_load
 from console.domain.load import Window
 from console.domain.observations import Observations
 from console.errors import ConsoleError
@@ -37,8 +37,10 @@ class MetricsFeed:
         accounts = accounts_behind(known)
         if not accounts:
             return ()
-        end_at = settled_end(context.clock.now())
-        window = self._window(end_at, accounts)
+        now = context.clock.now()
+        end_at = settled_end(now)
+        settled = self._window(end_at, accounts)
+        window = Window(settled.start_at, floor_minute(now) + timedelta(minutes=1))
         reading = await self._reader.fetch(accounts, window)
         if reading.errors and not reading.answered_accounts:
             raise next(iter(reading.errors.values()))
@@ -64,7 +66,7 @@ def accounts_behind(observations: Observations) -> list[Account]:
 def _merge(observations: Observations, reading: MetricsReading, end_at: datetime) -> Observations:
     start_at = end_at - timedelta(minutes=HISTORY_MINUTES)
     older = {(m.account_id.lower(), m.deployment_name): m for m in observations.model_loads}
-    newer = {(m.account_id.lower(), m.deployment_name): m for m in reading.loads}
+    newer = {(m.account_id.lower(), m.deployment_name): cut_series(m, end_at) for m in reading.loads}
     kept = {key: load for key, load in older.items() if key not in newer and load.requests.end_at > start_at}
     merged = {key: merge_model_load(older.get(key), load, start_at) for key, load in newer.items()}
     return replace(
@@ -72,4 +74,7 @@ def _merge(observations: Observations, reading: MetricsReading, end_at: datetime
         model_loads=tuple(load for _, load in sorted({**kept, **merged}.items())),
         metrics_window=Window(start_at, end_at),
         metrics_accounts=reading.answered_accounts,
+        early_loads=tuple(
+            merge_model_load(merged.get((m.account_id.lower(), m.deployment_name)), m, start_at) for m in reading.loads
+        ),
     )

@@ -15,6 +15,8 @@ from console.triage.minutes import MINUTE, Run, aligned, find_run, flags
 ERROR_RATIO = 0.05
 """Share of requests in a minute from which errors are a symptom."""
 ERRORS_AT_LEAST = 2.0
+ERRORS_WITHOUT_WHOLE = 3.0
+"""Where the requests of a minute are not counted yet."""
 MANY_ERRORS = 20.0
 """So many in a minute are a symptom whatever their share."""
 
@@ -74,7 +76,10 @@ def find_errors(errors: Sequence[ErrorSeries], requests: Series | None, look: Lo
     asked = aligned(requests, start_at, length)
     bad = flags(
         length,
-        lambda i: counts[i] >= ERRORS_AT_LEAST and (counts[i] >= asked[i] * ERROR_RATIO or counts[i] >= MANY_ERRORS),
+        lambda i: (
+            counts[i] >= (ERRORS_AT_LEAST if asked[i] else ERRORS_WITHOUT_WHOLE)
+            and (counts[i] >= asked[i] * ERROR_RATIO or counts[i] >= MANY_ERRORS)
+        ),
     )
     run = find_run(bad, start_at)
     if run is None:

@@ -6,20 +6,18 @@ as they stand. Pure.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
 
 from console.domain.callers import CallersDetail
 from console.domain.compose import compose
 from console.domain.finding import Finding
-from console.domain.history import floor_minute
-from console.domain.load import Series, Window
+from console.domain.history import cut_series, floor_minute
+from console.domain.load import Window
 from console.domain.observations import Observations
 from console.triage.find import find_all
 from console.triage.tracking import track
 
-T = TypeVar("T")
 LIVE_ONLY = frozenset({"control plane throttled", "telemetry late", "metrics missing", "logs missing", "no gateway"})
 """Findings about the console's own sources: the past tells nothing of them."""
 
@@ -55,6 +53,8 @@ def cut_back(observations: Observations, until: datetime) -> Observations:
         callers=None if detail is None else _cut_detail(detail, until),
         problems={},
         probes={},
+        early_loads=(),
+        early_callers=None,
     )
 
 
@@ -73,14 +73,3 @@ def _cut_detail(detail: CallersDetail, until: datetime) -> CallersDetail | None:
         latencies=tuple(cut_series(latency, until) for latency in detail.latencies),
         consumers=tuple(cut_series(c, until) for c in detail.consumers),
     )
-
-
-def cut_series(holder: T, until: datetime) -> T:
-    """A dataclass with every `Series` in it cut to end at `until` at the latest."""
-    cut: dict[str, Any] = {}
-    for field in fields(holder):  # type: ignore[arg-type]
-        value = getattr(holder, field.name)
-        if isinstance(value, Series):
-            length = max(0, round((until - value.start_at).total_seconds() / 60))
-            cut[field.name] = Series(value.start_at, value.values[:length])
-    return replace(holder, **cut)  # type: ignore[type-var]

@@ -50,6 +50,31 @@ def find_silent(look: Look) -> Iterator[Finding]:
             yield _finding(look, status, *found)
 
 
+def find_silent_early(look: Look) -> Iterator[Finding]:
+    """Backends without an answer in a minute that is still filling, while their peers have had many.
+
+    Only with a probe that began to fail: metrics of two regions may arrive unevenly.
+    """
+    for status in look.backends:
+        probe, load = status.probe, status.load
+        if not _failing(probe) or probe is None or probe.answered_at is None or is_drained(status):
+            continue
+        values = values_until(load.requests, load.metrics_until_at)
+        last = max((i for i, v in enumerate(values) if v), default=-1)
+        before = usual(values, last)
+        if last < 0 or before is None:
+            continue
+        expected = 0.0
+        for peer in look.rest_of_pools(status):
+            taken = values_until(peer.load.requests, load.metrics_until_at)
+            was = usual(taken, last)
+            if was and last + 1 < len(taken):
+                expected = max(expected, before * sum(v or 0.0 for v in taken[last + 1 :]) / was)
+        if math.exp(-expected) <= IMPROBABLE:
+            thin = (values[last] or 0.0) < 0.8 * before
+            yield _finding(look, status, last if thin else last + 1, before)
+
+
 def _silence(look: Look, status: BackendStatus, values: tuple[float | None, ...]) -> tuple[int, float] | None:
     """(index of the first quiet minute, requests a minute before), None when it is not silent."""
     if is_drained(status) or not (status.memberships or status.routes):
