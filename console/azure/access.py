@@ -15,6 +15,8 @@ from console.azure.arm import fetch_list
 from console.azure.session import AzureSession
 
 API_VERSION = "2022-04-01"
+READ_ACTIONS = ("Microsoft.ApiManagement/service/read",)
+"""Without it the console sees nothing."""
 WRITE_ACTIONS = (
     "Microsoft.ApiManagement/service/backends/write",
     "Microsoft.ApiManagement/service/namedValues/write",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from console.commands.setting import Setting
     from console.profile import Profile
 
+GATEWAY, PERMISSIONS, ACCOUNTS, LOGS = "sign-in and gateway", "permissions", "accounts", "logs"
+_RESTS_ON = {ACCOUNTS: GATEWAY, "metrics": ACCOUNTS, LOGS: GATEWAY, "reachability": GATEWAY}
+"""What a check reads first; logs only where the profile names no workspace."""
 MARKS = {"ok": "✓", "failed": "✗", "unverified": "?"}
 
 
@@ -64,27 +67,48 @@ async def examine(profile: Profile) -> tuple[list[Finding], int]:
     from console.clock import SystemClock
 
     session = AzureSession(profile, SystemClock())
+    errors: dict[str, ConsoleError] = {}
     findings = [Finding("profile", "ok", f"{profile.name}: {profile.service_name} in {profile.resource_group}")]
     exit_code = 0
-    stopped = False
     try:
         await session.open()
         for name, look in _CHECKS:
-            if stopped:
-                findings.append(Finding(name, "unverified", "not looked at: there is no sign-in"))
+            obstacle = _obstacle(name, findings, errors, has_workspace=bool(profile.workspace_id))
+            if obstacle:
+                findings.append(Finding(name, "unverified", f"not looked at: {obstacle}"))
                 continue
             try:
                 findings.append(Finding(name, "ok", await look(session)))
             except ConsoleError as error:
-                unverifiable = name == "permissions" and isinstance(error, NotAllowed)
-                state = "unverified" if unverifiable and not isinstance(error, SignInError) else "failed"
-                findings.append(Finding(name, state, error.what, error.remedy))
-                if state == "failed":
+                errors[name] = error
+                findings.append(_failure(name, error, is_gateway_read=GATEWAY not in errors))
+                if findings[-1].state == "failed":
                     exit_code = exit_code or error.exit_code
-                stopped = stopped or isinstance(error, SignInError)
     finally:
         await session.close()
     return findings, exit_code
+
+
+def _failure(name: str, error: ConsoleError, *, is_gateway_read: bool) -> Finding:
+    """A failed check. That permissions may not be listed proves nothing, except where nothing may be read at all."""
+    if not isinstance(error, NotAllowed):
+        return Finding(name, "failed", error.what, error.remedy)
+    if name == PERMISSIONS and is_gateway_read:
+        return Finding(name, "unverified", error.what, error.remedy)
+    return Finding(name, "failed", f"may not read: {error.what}", error.remedy)
+
+
+def _obstacle(name: str, findings: list[Finding], errors: dict[str, ConsoleError], *, has_workspace: bool) -> str:
+    """Why a check would say nothing: what it rests on was not read itself. "" when it can be looked at."""
+    if any(isinstance(error, SignInError) for error in errors.values()):
+        return "there is no sign-in"
+    needed = "" if name == LOGS and has_workspace else _RESTS_ON.get(name, "")
+    if all(finding.state == "ok" for finding in findings if finding.check == needed):
+        return ""
+    what = "the gateway" if needed == GATEWAY else needed
+    if isinstance(errors.get(needed), NotAllowed):
+        return f"{what} may not be read"
+    return f"{what} could not be read"
 
 
 async def _sign_in_and_gateway(session: AzureSession) -> str:
@@ -96,9 +120,16 @@ async def _sign_in_and_gateway(session: AzureSession) -> str:
 
 
 async def _permissions(session: AzureSession) -> str:
-    from console.azure.access import fetch_permissions, missing_actions
+    from console.azure.access import READ_ACTIONS, fetch_permissions, missing_actions
 
-    missing = missing_actions(await fetch_permissions(session))
+    entries = await fetch_permissions(session)
+    if missing_actions(entries, READ_ACTIONS):
+        raise NotAllowed(
+            "no role here allows to read the gateway",
+            where=session.profile.service_id,
+            remedy="Ask for API Management Service Reader Role on the gateway.",
+        )
+    missing = missing_actions(entries)
     if session.profile.is_read_only:
         return "read-only by profile"
     return "may drain and deploy" if not missing else f"may read only; missing {', '.join(missing)}"
@@ -169,10 +200,10 @@ async def _gateway_answers(session: AzureSession) -> str:
 
 
 _CHECKS: tuple[tuple[str, Callable[[AzureSession], Awaitable[str]]], ...] = (
-    ("sign-in and gateway", _sign_in_and_gateway),
-    ("permissions", _permissions),
-    ("accounts", _accounts),
+    (GATEWAY, _sign_in_and_gateway),
+    (PERMISSIONS, _permissions),
+    (ACCOUNTS, _accounts),
     ("metrics", _metrics),
-    ("logs", _logs),
+    (LOGS, _logs),
     ("reachability", _gateway_answers),
 )
