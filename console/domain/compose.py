@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.currency import held_against_feeds
-from console.domain.gateway import Account, Backend, BackendKind, Gateway, PoolMember
+from console.domain.gateway import Account, Backend, BackendKind, Gateway, PoolMember, RouteKind
 from console.domain.health import Evidence, HealthState, Signals, assess
 from console.domain.history import last_minutes
 from console.domain.load import (
@@ -322,6 +322,8 @@ def _pool_status(gateway: Gateway, name: str, backends: Sequence[BackendStatus])
     by_name = {b.name: b for b in backends}
     statuses = [by_name[m.backend_name] for m in pool.members if m.backend_name in by_name]
     spilled = _spilled(pool.members, by_name)
+    elsewhere = {m.backend_name for other in gateway.pools if other.name != name for m in other.members}
+    elsewhere |= {r.target for r in gateway.routes if r.kind is not RouteKind.POOL}
     return PoolStatus(
         pool=pool,
         members=pool.members,
@@ -332,6 +334,7 @@ def _pool_status(gateway: Gateway, name: str, backends: Sequence[BackendStatus])
         spilled_ratio=spilled,
         latency_p95_ms=max((v for s in statuses if (v := s.load.latency_p95_ms.value) is not None), default=None),
         requests=add_series([s.load.requests for s in statuses if s.load.requests is not None]),
+        is_upper_bound=any(m.backend_name in elsewhere for m in pool.members),
     )
 
 

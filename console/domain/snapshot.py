@@ -148,6 +148,8 @@ class PoolStatus:
     spilled_ratio: float | None
     latency_p95_ms: float | None = None
     requests: Series | None = None
+    is_upper_bound: bool = False
+    """A member serves other pools or routes too: requests count those as well, no source tells them apart."""
 
 
 @dataclass(frozen=True, slots=True)

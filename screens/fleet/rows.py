@@ -171,7 +171,8 @@ def group_cells(group: Group, layout: Layout, freshness: Freshness, is_folded: b
     if pool.spilled_ratio and layout.width_of("utilization") >= len("100% spills"):
         cells["utilization"] = (Span(f"{format_percent(pool.spilled_ratio)} spills", Tone.WARN),)
     if pool.requests_per_minute is not None:
-        cells["requests"] = (Span(format_count(pool.requests_per_minute), Tone.STRONG),)
+        bound = "≤" if pool.is_upper_bound else ""
+        cells["requests"] = (Span(bound + format_count(pool.requests_per_minute), Tone.STRONG),)
     if pool.model_throttled_ratio is not None:
         tone = tone_of_model_throttled(pool.model_throttled_ratio)
         cells["model_throttled"] = (Span(format_share(pool.model_throttled_ratio), tone),)
