@@ -9,6 +9,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from console.domain.health import HealthState
 from console.domain.load import BackendLoad, Figure
 from console.domain.snapshot import BackendStatus, CallersStatus, Drain, GatewaySnapshot, PoolStatus
 
@@ -57,7 +58,7 @@ def _backend(status: BackendStatus, now: datetime) -> dict[str, Any]:
         "health": {
             "state": status.health.state.value,
             "reasons": list(status.health.reasons),
-            "evidence": status.health.evidence.value,
+            "evidence": None if status.health.state is HealthState.UNKNOWN else status.health.evidence.value,
             "source": status.health.source or None,
             "since_at": _time(status.health.since_at),
         },
@@ -88,6 +89,7 @@ def _pool(status: PoolStatus) -> dict[str, Any]:
         "state": status.state,
         "members": [m.backend_name for m in status.members],
         "requests_per_minute": _number(status.requests_per_minute),
+        "is_upper_bound": status.is_upper_bound,
         "model_throttled_ratio": _number(status.model_throttled_ratio),
         "caller_throttled_ratio": _number(status.caller_throttled_ratio),
         "spilled_ratio": _number(status.spilled_ratio),

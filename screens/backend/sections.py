@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from console.domain.gateway import BackendKind, CircuitBreakerRule, ModelDeployment, Route, RouteKind
-from console.domain.health import BUSY_UTILIZATION_RATIO
+from console.domain.health import BUSY_UTILIZATION_RATIO, HealthState
 from console.domain.load import Figure
 from console.domain.snapshot import BackendStatus, GatewaySnapshot
 from screens.figures import (
@@ -90,7 +90,8 @@ def health_lines(status: BackendStatus, width: int) -> list[Cell]:
     """State, since when, how it is known, and every reason with its figures."""
     health = status.health
     since = f" since {format_time(health.since_at)}" if health.since_at else ""
-    how = f" · {health.evidence.value}" + (f", {visible(health.source)}" if health.source else "")
+    known = "" if health.state is HealthState.UNKNOWN else f" · {health.evidence.value}"
+    how = known + (f", {visible(health.source)}" if health.source else "")
     first = (Span(" "), *health_cell(health), Span(since), Span(how, Tone.QUIET))
     lines = wrap(first, width - 1, indent=3)
     for reason in health.reasons:
