@@ -147,6 +147,12 @@ _TROUBLES: tuple[tuple[frozenset[str], tuple[str, ...], str, str], ...] = (
         _CHECK_NETWORK,
     ),
     (
+        frozenset(),
+        ("not permitted for non-TLS protected",),
+        "a token is never sent over plain http",
+        "Give an https address in the profile's resolve table; http is for loopback only.",
+    ),
+    (
         frozenset({"ClientConnectorSSLError", "ClientSSLError", "SSLError"}),
         ("SSLError", "[SSL", "TLS"),
         "no secure connection could be agreed on",

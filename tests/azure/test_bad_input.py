@@ -179,7 +179,7 @@ async def test_tokens_never_leave_this_machine_over_plain_http() -> None:
         session = AzureSession(profile, SystemClock())
         await session.open()
         try:
-            with pytest.raises(Exception, match="non-TLS"):
+            with pytest.raises(Exception, match="never sent over plain http"):
                 await session.get_arm("/subscriptions", api_version="2022-12-01", what="Nothing is asked")
         finally:
             await session.close()
