@@ -14,6 +14,8 @@ from console.triage.look import LOGS, Look, change_fact, is_drained
 from console.triage.minutes import Run, aligned, find_run, flags, usual
 
 ANSWERS_AT_LEAST = 5.0
+ANSWERS_ENOUGH = 15.0
+"""So many answers make a single minute telling."""
 PEER_FACTOR = 2.0
 RANK = 34
 
@@ -69,7 +71,12 @@ def _slow(
     limit = max(levels) if own_level is not None else levels[0] * SLOW_FACTOR / PEER_FACTOR
     if peer is not None and own_level is not None and own_level >= peer[1] * SLOW_FACTOR:
         limit = peer[1] * SLOW_FACTOR
-    bad = flags(len(waits), lambda i: (waits[i] or 0.0) >= max(limit, SLOW_FROM_MS) and counts[i] >= ANSWERS_AT_LEAST)
+    slow = flags(len(waits), lambda i: (waits[i] or 0.0) >= max(limit, SLOW_FROM_MS) and counts[i] >= ANSWERS_AT_LEAST)
+    # A few long answers in one minute are chance; in two minutes side by side they are not.
+    bad = flags(
+        len(slow),
+        lambda i: slow[i] and (counts[i] >= ANSWERS_ENOUGH or any(slow[max(0, i - 1) : i]) or any(slow[i + 1 : i + 2])),
+    )
     run = find_run(bad, latency.p75_ms.start_at)
     if run is None:
         return None
