@@ -112,6 +112,7 @@ def _shown(profile: Profile) -> dict[str, Any]:
     values["cloud"] = profile.cloud.name
     values["identity_header"] = "(set)" if profile.identity_header else ""
     values["read_only"] = values.pop("is_read_only")
+    values.pop("is_read_only_by_option", None)  # this run's option, not the profile's
     values["production"] = values.pop("is_production")
     del values["backend_kinds"], values["resolve"]
     values["resolve"] = dict(profile.resolve)
