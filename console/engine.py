@@ -92,8 +92,12 @@ class Engine:
     async def stop(self) -> None:
         """Stop the feeds and close every connection."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
+        running = set(tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            # A cancellation that meets a request's own deadline may be taken for that and be lost: ask again.
+            _, running = await asyncio.wait(running, timeout=1.0)
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
